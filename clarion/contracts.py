@@ -1,0 +1,173 @@
+"""What crosses the Temporal boundary: ids, counts and settings, never a target's data.
+
+Fields are only ever added, each with a default, so that a running campaign survives every deploy.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from clarion.domain.books import Books
+from clarion.domain.campaign import CampaignStatus, Channel
+
+
+class Contract(BaseModel):
+    """Base: frozen, and tolerant of fields that a newer version added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CampaignRef(Contract):
+    """Which campaign."""
+
+    tenant: str
+    campaign_id: str
+    key: int
+    """The campaign's number in the store."""
+
+
+class Pacing(Contract):
+    """The limits that can change while a campaign runs; None leaves one as it is."""
+
+    concurrency: int | None = None
+    per_second: float | None = None
+    per_minute: float | None = None
+    per_hour: float | None = None
+
+
+class CampaignInput(Contract):
+    """What a campaign workflow needs to know; the rest stands in the store."""
+
+    campaign: CampaignRef
+    channel: Channel = Channel.SMS
+    name: str = ""
+    lanes: int = 5
+    chunk_size: int = 50
+    """Targets per lane and chunk."""
+    chunk_seconds: float = 30.0
+    start_at: float | None = None
+    """Epoch seconds; None starts at once."""
+    file_ids: tuple[int, ...] = ()
+    """Audience files still to be imported."""
+    heartbeat_timeout: float = 6.0
+    carried: CampaignState | None = None
+    """What an earlier run handed over at continue-as-new."""
+
+
+class CampaignState(Contract):
+    """Everything a campaign workflow remembers, and all that continue-as-new carries over."""
+
+    status: CampaignStatus = CampaignStatus.PREPARING
+    reason: str = ""
+    """Why the campaign is paused, cancelled or failed."""
+    lanes: int = 5
+    chunks_started: int = 0
+    books: Books = Books()
+    outcomes: dict[str, int] = {}
+    books_as_of: float = 0.0
+    started_at: float = 0.0
+    per_minute: float = 0.0
+    eta: float | None = None
+    next_due_at: float | None = None
+    under_way: int = 0
+    imported: bool = False
+    paused: bool = False
+    cancelled: bool = False
+    runs: int = 1
+
+
+class ImportOrder(Contract):
+    """Read one audience file into the store."""
+
+    campaign: CampaignRef
+    file_id: int
+
+
+class ChunkOrder(Contract):
+    """Contact up to ``size`` due targets with ``lanes`` lanes, for at most ``seconds``."""
+
+    campaign: CampaignRef
+    number: int
+    lanes: int
+    size: int
+    seconds: float
+
+
+class Snapshot(Contract):
+    """The campaign as the store sees it at ``as_of`` (epoch seconds)."""
+
+    as_of: float = 0.0
+    books: Books = Books()
+    outcomes: dict[str, int] = {}
+    per_minute: float = 0.0
+    eta: float | None = None
+    next_due_at: float | None = None
+    """When the next target may be contacted or looked up, if any is waiting."""
+    under_way: int = 0
+    """Attempts whose end is not known yet."""
+
+
+class ChunkReport(Contract):
+    """What one chunk came to, computed from the store so that a retried chunk reports the same whole."""
+
+    number: int
+    worked: int = 0
+    """Targets this chunk took up, over all its attempts."""
+    halt: str = ""
+    """Why the whole campaign has to stop: the account is refused, the budget is spent."""
+    snapshot: Snapshot = Snapshot()
+
+
+class SettleOrder(Contract):
+    """Wait for receipts and due targets, at most ``seconds``."""
+
+    campaign: CampaignRef
+    seconds: float
+
+
+class StatusChange(Contract):
+    """Write the campaign's status where people look it up."""
+
+    campaign: CampaignRef
+    status: CampaignStatus
+    reason: str = ""
+    open: bool | None = None
+    """Whether new contacts may start; None leaves it."""
+
+
+class PacingChange(Contract):
+    """New limits for a running campaign."""
+
+    campaign: CampaignRef
+    pacing: Pacing
+
+
+class Retry(Contract):
+    """Which failed targets to try again; empty means every failure that another try can help."""
+
+    outcomes: tuple[str, ...] = ()
+
+
+class RetryOrder(Contract):
+    """Make failed targets due again."""
+
+    campaign: CampaignRef
+    retry: Retry = Retry()
+
+
+class Addition(Contract):
+    """One more audience file, already uploaded to the store."""
+
+    file_id: int
+
+
+class Reply(Contract):
+    """The answer to an update: what was done, and the campaign afterwards."""
+
+    status: CampaignStatus
+    message: str = ""
+    changed: int = 0
+    under_way: int = 0
+
+
+CampaignInput.model_rebuild()

@@ -1,0 +1,114 @@
+"""All settings of an installation; the only place that reads the environment.
+
+Every field can be set as ``CLARION_<NAME>`` in the environment or in a ``.env`` file of the working folder; parts of an
+account as ``CLARION_ACCOUNTS__<ACCOUNT>__<NAME>``. The Temporal connection follows Temporal's own variables and
+configuration file (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, TLS, API key), see clarion/temporal.py.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from clarion.domain.errors import BadInput
+
+
+class Account(BaseModel):
+    """A provider account: credentials, sender and the limits that all campaigns on it share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: str = Field("twilio", pattern="^twilio$", description="Vendor of this account.")
+    sid: str = Field(description="Account SID (AC…).")
+    auth_token: SecretStr = Field(description="Auth token; also signs the webhooks.")
+    from_number: str | None = Field(None, description="Sender number in E.164; or give a messaging service.")
+    messaging_service: str | None = Field(None, description="Messaging Service SID (MG…) instead of a number.")
+    base_url: str | None = Field(None, description="Another address for the vendor's API: the sandbox.")
+    price_per_segment: float = Field(0.0083, ge=0, description="Money per text segment, for budgets and estimates.")
+    per_second: float | None = Field(None, gt=0, description="Texts a second over all campaigns of the account.")
+    per_minute: float | None = Field(None, gt=0, description="Texts a minute over all campaigns of the account.")
+    per_hour: float | None = Field(None, gt=0, description="Texts an hour over all campaigns of the account.")
+    timeout: float = Field(10.0, gt=0, description="Seconds to wait for the provider's answer.")
+
+    @model_validator(mode="after")
+    def _one_sender(self) -> Self:
+        if (self.from_number is None) == (self.messaging_service is None):
+            message = "give either from_number or messaging_service"
+            raise ValueError(message)
+        return self
+
+
+class Settings(BaseSettings):
+    """Settings of this installation."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_prefix="CLARION_", env_nested_delimiter="__", env_file=".env", extra="ignore"
+    )
+
+    home: Path = Field(Path("~/.clarion"), description="Folder for the SQLite file, Temporal's state and logs.")
+    database_url: str | None = Field(
+        None, description="postgresql+psycopg://user:password@host/database; without it a SQLite file in home."
+    )
+    tenant: str = Field("default", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Whose campaigns this installation runs.")
+    accounts: dict[str, Account] = Field(default_factory=dict, description="Provider accounts by name.")
+    public_url: str | None = Field(
+        None, description="Address under which providers reach the web door; without it no receipts are awaited."
+    )
+    web_host: str = Field("127.0.0.1", description="Address the web door listens on.")
+    web_port: int = Field(8088, ge=0, le=65535, description="Port the web door listens on.")
+    temporal_port: int = Field(7233, ge=0, le=65535, description="Port of the Temporal server that `clarion up` starts.")
+    temporal_ui_port: int = Field(8233, ge=0, le=65535, description="Port of its Web UI.")
+    temporal_ui_url: str | None = Field(None, description="Address of the Web UI to show in links.")
+    task_queue: str = Field("clarion", description="Temporal task queue of workflows and activities.")
+    max_activities: int = Field(200, ge=1, description="Chunks and other activities that one worker runs at once.")
+    heartbeat_timeout: float = Field(6.0, ge=2, description="Seconds without a sign of life after which a chunk moves on.")
+    heartbeat_interval: float = Field(
+        1.0, gt=0, description="Longest time between heartbeats in seconds; raise it on Temporal Cloud, where each is billed."
+    )
+    intent_slack: float = Field(3.0, gt=0, description="Seconds past its slot after which an intent is no longer used.")
+    unknown_grace: float = Field(
+        15.0, ge=0, description="Seconds, beyond slack and provider timeout, before an unknown target is looked up."
+    )
+    unknown_deadline: float = Field(86400.0, gt=0, description="Seconds after which an unknown target stays unknown.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line shown.")
+
+    @property
+    def folder(self) -> Path:
+        """Home with ``~`` resolved."""
+        return self.home.expanduser()
+
+    @property
+    def database(self) -> str:
+        """The database's address."""
+        return self.database_url or f"sqlite:///{self.folder / 'clarion.db'}"
+
+    def account(self, name: str) -> Account:
+        """Return an account by name. Raises BadInput with the accounts there are."""
+        if name not in self.accounts:
+            known = ", ".join(sorted(self.accounts)) or "none"
+            message = (
+                f'account "{name}" is not set up (known: {known}); set CLARION_ACCOUNTS__{name.upper()}__SID, '
+                "…__AUTH_TOKEN and …__FROM_NUMBER, or rehearse with the sandbox: clarion up --sandbox"
+            )
+            raise BadInput(message)
+        return self.accounts[name]
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises BadInput with the variable, its value's fault and nothing secret."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "CLARION_" + "__".join(str(part) for part in first["loc"]).upper()
+        message = f"setting {name}: {first['msg']}"
+        raise BadInput(message) from None
+
+
+def process_environment(**extra: str) -> dict[str, str]:
+    """Return the environment for a process that we start, with ``extra`` on top."""
+    return {**os.environ, **extra}
