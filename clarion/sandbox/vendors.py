@@ -1,0 +1,10 @@
+"""The vendors the sandbox speaks; a new one is a file or folder beside ``twilio`` and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from clarion.sandbox.twilio.api import TwilioApi
+from clarion.sandbox.vendor import Vendor, World
+
+VENDORS: Mapping[str, Callable[[World], Vendor]] = {"twilio": TwilioApi}
