@@ -50,13 +50,16 @@ class Sandbox:
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
-        await self.callbacks.open()
         # The bare server instead of an Application: routing and middlewares would cost more than the answer itself.
         server = web.Server(self._serve, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, shutdown_timeout=SHUTDOWN_SECONDS, backlog=1024)
-        await site.start()
+        await self.callbacks.open()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port, backlog=1024).start()
+        except OSError:
+            await self.stop()
+            raise
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

@@ -1,0 +1,106 @@
+"""Those who deal with the sandbox in its tests: somebody who sends texts, and a web door that hears of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import aiohttp
+from aiohttp import web
+
+from clarion.sandbox.server import Sandbox
+
+SID = "AC" + "a1" * 16
+TOKEN = "open sesame"
+OURS = "+14155550100"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass
+class Sender:
+    """Talks to the sandbox over HTTP as one account."""
+
+    sandbox: Sandbox
+    http: aiohttp.ClientSession
+    messages: str = f"/2010-04-01/Accounts/{SID}/Messages.json"
+
+    async def ask(
+        self, method: str, path: str, form: dict[str, str] | list[tuple[str, str]] | None = None, **request: Any
+    ) -> tuple[int, Any]:
+        """Send one request; returns status and parsed body."""
+        auth = aiohttp.encode_basic_auth(request.pop("user", SID), request.pop("password", TOKEN))
+        headers = {**FORM, "Authorization": auth} if form is not None else {"Authorization": auth}
+        data = urlencode(form) if form is not None else None
+        async with self.http.request(method, self.sandbox.url + path, data=data, headers=headers, **request) as answer:
+            return answer.status, await answer.json() if answer.status != 204 else None
+
+    async def text(self, to: str, body: str = "Hello", **more: str) -> tuple[int, Any]:
+        """Create a message from our usual number."""
+        return await self.ask("POST", self.messages, {"To": to, "From": OURS, "Body": body, **more})
+
+    async def control(self, method: str, path: str, payload: object = None) -> Any:
+        """Use the sandbox's own doors; asserts that it worked."""
+        async with self.http.request(method, f"{self.sandbox.url}/_sandbox/{path}", json=payload) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+
+@dataclass
+class Heard:
+    """One webhook as it arrived."""
+
+    url: str
+    headers: dict[str, str]
+    form: dict[str, str]
+
+
+@dataclass
+class WebDoor:
+    """A real web server that keeps what is posted to it and answers with ``status``."""
+
+    status: int = 204
+    port: int = 0
+    heard: list[Heard] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    hold: asyncio.Event | None = None
+    runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/twilio?attempt=7.1.1"
+
+    async def open(self) -> None:
+        self.runner = web.ServerRunner(web.Server(self._hear, access_log=None), shutdown_timeout=0.1)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, "127.0.0.1", self.port).start()
+        self.port = self.runner.addresses[0][1]
+
+    async def close(self) -> None:
+        if self.runner is not None:
+            await self.runner.cleanup()
+            self.runner = None
+
+    async def until(self, enough: Callable[[list[Heard]], bool]) -> list[Heard]:
+        """Wait until what was heard is enough; fails after ten seconds."""
+        async with asyncio.timeout(10):
+            while not enough(self.heard):
+                self.news.clear()
+                await self.news.wait()
+        return self.heard
+
+    async def _hear(self, request: web.BaseRequest) -> web.Response:
+        body = (await request.read()).decode()
+        url = f"http://127.0.0.1:{self.port}{request.raw_path}"
+        self.heard.append(Heard(url, dict(request.headers), dict(parse_qsl(body, keep_blank_values=True))))
+        self.news.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        return web.Response(status=self.status)
+
+
+def statuses(heard: list[Heard]) -> list[str]:
+    """The message statuses that were told, in order of arrival."""
+    return [one.form.get("MessageStatus", "") for one in heard]
