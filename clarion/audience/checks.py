@@ -118,13 +118,16 @@ class RowChecker:
         raw = cells.get(self._address, "")
         if not raw or raw.isspace():
             raise _SkipError(SkipReason.MISSING_PHONE, f'the cell "{self._address}" is empty')
+        if len(raw) > _LONGEST_NUMBER:
+            raise self._bad_number(raw, f"it has {len(raw):,} characters")
         try:
-            if len(raw) > _LONGEST_NUMBER:
-                raise InvalidPhone(raw, f"it has {len(raw):,} characters")
             return normalize_phone(raw, self._region)
         except InvalidPhone as error:
-            detail = f'{self._address} "{_shown(raw)}" is not a phone number that can be used: {error.why}'
-            raise _SkipError(SkipReason.INVALID_PHONE, detail) from None
+            raise self._bad_number(raw, error.why) from None
+
+    def _bad_number(self, raw: str, why: str) -> _SkipError:
+        detail = f'{self._address} "{_shown(raw)}" is not a phone number that can be used: {why}'
+        return _SkipError(SkipReason.INVALID_PHONE, detail)
 
     def _time_zone(self, cells: Mapping[str, str]) -> str | None:
         zone = cells.get(self._zone, "").strip() if self._zone is not None else ""

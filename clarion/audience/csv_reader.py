@@ -37,6 +37,7 @@ class CsvReader:
         with self._open() as file:
             header = next(self._records(file), None)
         self._columns = self._checked_header(header)
+        self._widest = len(header.cells) if header else 0
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class CsvReader:
     @property
     def description(self) -> str:
         delimiter = self._cut.delimiter
-        return f'CSV, {self._form.encoding.removesuffix("-sig")}, delimiter {_SPOKEN.get(delimiter, f"{delimiter!r}")}'
+        return f"CSV, {self._form.encoding.removesuffix('-sig')}, delimiter {_SPOKEN.get(delimiter, f'{delimiter!r}')}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -97,8 +98,7 @@ class CsvReader:
             why = f": {header.problem}" if header else ""
             raise BadInput(f"The first row of {self._name} holds no column names{why}; put a name over every column.")
         names = [name.strip().removeprefix("\ufeff").strip() for name in header.cells]
-        # Spreadsheets write empty cells at the end of every row; a filled cell below one still shows as one too many.
-        while not names[-1]:
+        while not names[-1]:  # spreadsheets end every row with empty cells when a column was once in use
             names.pop()
         for position, name in enumerate(names, 1):
             if not name:
@@ -112,9 +112,9 @@ class CsvReader:
     def _odd_row(self, record: Record) -> Row:
         cells, width = record.cells, len(self._columns)
         problem, reason = record.problem, None if record.problem is None else SkipReason.UNREADABLE_ROW
-        while len(cells) > width and not cells[-1].strip():
-            cells.pop()
-        if problem is None and len(cells) != width:
+        # Empty cells count unless the header has them too: behind one, the cells before may stand in the wrong columns.
+        fits = width <= len(cells) <= self._widest and not "".join(cells[width:]).strip()
+        if problem is None and len(cells) != width and not fits:
             named = f"{width} column{'s' if width > 1 else ''}"
             problem, reason = f"the row has {len(cells)} cells for {named}", SkipReason.WRONG_CELL_COUNT
         values = dict(zip(self._columns, cells, strict=False))
