@@ -1,0 +1,127 @@
+"""The web application: the doors that are reached over HTTP, and how it is served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clarion.domain.errors import BadInput, ClarionError
+from clarion.settings import Settings
+from starter.webhooks import Inbox, webhook_routes
+
+log = logging.getLogger(__name__)
+
+LONGEST_HEALTH = 5.0
+"""Seconds in which the services we need have to answer."""
+LONGEST_GOODBYE = 10
+"""Seconds for requests under way to end when the process is asked to stop."""
+BACKLOG = 1024
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""On every answer that does not set them itself."""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    settings: Settings, inbox: Inbox, health: Callable[[], Awaitable[None]], lifespan: Lifespan | None = None
+) -> FastAPI:
+    """Build the application.
+
+    ``health`` raises, with a sentence for a person, when a service we need does not answer. ``lifespan`` starts and
+    stops what runs beside the requests.
+    """
+    app = FastAPI(title="Clarion", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_middleware(SafeHeaders)
+    app.include_router(webhook_routes(settings, inbox))
+
+    @app.get("/healthz")
+    async def alive() -> JSONResponse:
+        return JSONResponse({"status": "alive"})
+
+    @app.get("/readyz")
+    async def ready() -> JSONResponse:
+        reason = await _why_not_ready(health)
+        if reason is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+
+    return app
+
+
+async def _why_not_ready(health: Callable[[], Awaitable[None]]) -> str | None:
+    try:
+        async with asyncio.timeout(LONGEST_HEALTH):
+            await health()
+    except ClarionError as error:
+        return str(error)
+    except TimeoutError:
+        return f"A service that Clarion needs did not answer within {LONGEST_HEALTH:g} seconds."
+    except Exception:
+        log.exception("The health check failed")
+        return "A service that Clarion needs is not in order; the log of the web door says which."
+    return None
+
+
+class SafeHeaders:
+    """Adds headers that keep browsers from guessing, framing and caching."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the port; 0 takes any free one. Raises BadInput when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadInput(
+            f"The web door cannot listen on {host} port {port}: {reason}; choose others with CLARION_WEB_HOST and "
+            f"CLARION_WEB_PORT."
+        ) from None
+
+
+def web_server(app: FastAPI) -> uvicorn.Server:
+    """Return the server for an application; ``should_exit`` stops it once the requests under way have ended."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=LONGEST_GOODBYE,
+            ws="none",
+        )
+    )
+
+
+async def serve(app: FastAPI, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM. Raises BadInput when the port cannot be had."""
+    with listen(host, port) as door:
+        await web_server(app).serve(sockets=[door])
