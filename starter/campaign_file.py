@@ -25,14 +25,22 @@ def read_campaign_file(path: Path) -> CampaignSpec:
     """
     text = _text(path)
     try:
-        data = _from_json(text) if path.suffix.lower() == ".json" else _from_yaml(text)
-        if data is None:
-            raise BadInput("the file is empty; write at least name, channel, audience and message")
-        spec = parse_spec(data)
+        spec = parse_spec(_content(text, as_json=path.suffix.lower() == ".json"))
     except BadInput as problem:
         raise BadInput("\n".join(f"{path}: {line}" for line in str(problem).splitlines())) from None
-    file = path.resolve().parent / Path(spec.audience.file).expanduser()
+    file = path.resolve().parent / _at_home(spec.audience.file)
     return spec.model_copy(update={"audience": spec.audience.model_copy(update={"file": str(file)})})
+
+
+def _at_home(file: str) -> Path:
+    return Path.home() / file.removeprefix("~/") if file.startswith("~/") else Path(file)
+
+
+def _content(text: str, *, as_json: bool) -> object:
+    data = _from_json(text) if as_json else _from_yaml(text)
+    if data is None:
+        raise BadInput("the file is empty; write at least name, channel, audience and message")
+    return data
 
 
 def _text(path: Path) -> str:
@@ -93,7 +101,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, object]:
             raise BadInput(f"line {key.start_mark.line + 1}: a key must be one word")
         line = key.start_mark.line + 1
         if key.value in seen and key.value != "<<":
-            raise BadInput(f'line {line}: the key "{key.value}" is given a second time (first in line {seen[key.value]})')
+            raise BadInput(
+                f'line {line}: the key "{key.value}" is given a second time (first in line {seen[key.value]})'
+            )
         seen[key.value] = line
     loader.flatten_mapping(node)
     return {str(key.value): loader.construct_object(value, deep=True) for key, value in node.value}
@@ -109,8 +119,9 @@ def _from_yaml(text: str) -> object:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise BadInput(f"{line}not readable as YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise BadInput(f"not readable as YAML: {str(error).splitlines()[0]}") from None
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # A reader error has no line; the others come from explicit tags such as `!!int x`, which the library trusts.
+        raise BadInput(f"not readable as YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise BadInput("not readable as YAML: it is nested too deeply") from None
 

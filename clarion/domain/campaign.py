@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from clarion.domain.duration import Duration
 from clarion.domain.errors import BadInput, did_you_mean
+from clarion.domain.fields import Amount, Count, Instant, Part, Rate, Word
 from clarion.domain.pace import spacing
 from clarion.domain.phone import known_region, regions
 from clarion.domain.problems import refusal, sentences, shown
@@ -70,47 +71,17 @@ class Priority(StrEnum):
 SMS_PER_SECOND = {Priority.HIGH: 8.0, Priority.NORMAL: 5.0, Priority.LOW: 2.0}
 
 
-def _number(value: object) -> object:
-    """Keep true and false from counting as 1 and 0."""
-    if isinstance(value, bool):
-        raise refusal(f"{shown(value)} is not a number")
-    return value
+_COLUMN = "the name of the column with "
 
 
-def _instant(value: object) -> object:
-    """Take an ISO 8601 text with an offset; a bare number would be read as seconds since 1970."""
-    example = "for example 2026-12-01T09:00:00+01:00"
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise refusal(f"{shown(value)} is not a date and time; write it as ISO 8601, {example}") from None
-    if not isinstance(value, datetime):
-        raise refusal(f"{shown(value)} is not a date and time; write it as ISO 8601, {example}")
-    if value.utcoffset() is None:
-        raise refusal(f"{value.isoformat()} does not say in which time zone; add its offset from UTC, {example}")
-    return value
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
-
-
-Text = Annotated[str, Field(min_length=1)]
-Rate = Annotated[
-    Annotated[float, BeforeValidator(_number), Field(gt=0)] | None, Field(description="a number greater than 0")
-]
-Column = "the name of the column with "
-
-
-class AudienceSpec(_Model):
+class AudienceSpec(Part):
     """Where the targets come from, and which columns mean what; the other columns are variables of the text."""
 
-    file: Annotated[Text, Field(description="the path of a CSV, XLSX or JSON Lines file")]
-    address: Annotated[Text, Field(description=Column + "the phone numbers")]
-    sheet: Annotated[Text | None, Field(description="the name of a sheet of the XLSX file")] = None
-    time_zone: Annotated[Text | None, Field(description=Column + "time zones")] = None
-    message: Annotated[Text | None, Field(description=Column + "each row's own text")] = None
+    file: Annotated[Word, Field(description="the path of a CSV, XLSX or JSON Lines file")]
+    address: Annotated[Word, Field(description=_COLUMN + "the phone numbers")]
+    sheet: Annotated[Word | None, Field(description="the name of a sheet of the XLSX file")] = None
+    time_zone: Annotated[Word | None, Field(description=_COLUMN + "time zones")] = None
+    message: Annotated[Word | None, Field(description=_COLUMN + "each row's own text")] = None
     """The column with a row's own text, which is sent as it stands."""
     region: Annotated[str | None, Field(description='a country code such as "US"')] = None
     """The region (ISO 3166) of phone numbers without a country code."""
@@ -143,40 +114,38 @@ class AudienceSpec(_Model):
             raise refusal(f'"{encoding}" is not an encoding; give for example "utf-8" or "windows-1252"') from None
 
 
-class Limits(_Model):
+class Limits(Part):
     """How many contacts at once, and how many in any second, minute and hour; without a rate the priority decides."""
 
-    concurrency: Annotated[
-        int, BeforeValidator(_number), Field(ge=1, le=50, description="a whole number from 1 to 50")
-    ] = 5
+    concurrency: Annotated[Count, Field(ge=1, le=50, description="a whole number from 1 to 50")] = 5
     per_second: Rate = None
     per_minute: Rate = None
     per_hour: Rate = None
 
 
-class ChunkRules(_Model):
+class ChunkRules(Part):
     """How much one activity works on: targets for each of its lanes, and seconds, whichever ends first."""
 
-    size: Annotated[
-        int, BeforeValidator(_number), Field(ge=1, le=1000, description="a whole number from 1 to 1000")
-    ] = 50
+    size: Annotated[Count, Field(ge=1, le=1000, description="a whole number from 1 to 1000")] = 50
     seconds: Annotated[Duration, Field(ge=1, le=600, description="a number from 1 to 600")] = 30.0
 
 
-class Receipts(_Model):
+class Receipts(Part):
     """How long (seconds) to wait for a receipt after the provider's last word, before `sent` is taken as final."""
 
     wait: Annotated[Duration, Field(description='a length of time such as "1h"')] = 3600.0
 
 
-class CampaignSpec(_Model):
+class CampaignSpec(Part):
     """A campaign as its file describes it."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200, description="a name of 1 to 200 characters")]
+    name: Annotated[Word, Field(max_length=200, description="a name of 1 to 200 characters")]
     channel: Annotated[Channel, Field(description="sms, call or lead_analysis")]
     account: Annotated[
         str,
-        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="the name of an account: letters, digits, . _ -"),
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="the name of an account: letters, digits, . _ -"
+        ),
     ] = "main"
     audience: Annotated[AudienceSpec, Field(description="a group with the keys file and address")]
     message: Annotated[str | None, Field(description="the text to send")] = None
@@ -184,10 +153,8 @@ class CampaignSpec(_Model):
     priority: Annotated[Priority, Field(description="high, normal or low")] = Priority.NORMAL
     retry: Annotated[RetryRules, Field(description="a group of keys such as attempts and delay")] = RetryRules()
     window: Annotated[Window | None, Field(description="a group with the keys from, to, days, time_zone")] = None
-    start_at: Annotated[AwareDatetime, BeforeValidator(_instant)] | None = None
-    budget: Annotated[
-        Annotated[float, BeforeValidator(_number), Field(gt=0)] | None, Field(description="an amount greater than 0")
-    ] = None
+    start_at: Instant | None = None
+    budget: Annotated[Annotated[Amount, Field(gt=0)] | None, Field(description="an amount greater than 0")] = None
     """In the currency of the account; when it is spent, the campaign pauses."""
     validity: Annotated[
         Annotated[Duration, Field(gt=0)] | None, Field(description='a length of time such as "2d", more than 0')
@@ -212,7 +179,9 @@ class CampaignSpec(_Model):
     @model_validator(mode="after")
     def _has_text(self) -> Self:
         if self.channel is Channel.SMS and self.message is None and self.audience.message is None:
-            raise refusal("message is missing; give the text to send, or name the column with each row's text in audience.message")
+            raise refusal(
+                "message is missing; give the text to send, or the column with each row's own text in audience.message"
+            )
         return self
 
 

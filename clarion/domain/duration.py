@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from clarion.domain.errors import BadInput
-from clarion.domain.problems import refusal
+from clarion.domain.problems import refusal, shown
 
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _LONGEST = 366 * _SECONDS["d"]
@@ -22,10 +22,9 @@ def parse_duration(value: object) -> float:
     """Return seconds; raises BadInput for anything that is not a length of time from 0 to 366 days."""
     seconds = _seconds(value)
     if seconds is None:
-        shown = f'"{value}"' if isinstance(value, str) else repr(value)[:60]
-        raise BadInput(f"{shown} is not a length of time; {_HOW}")
+        raise BadInput(f"{shown(value)} is not a length of time; {_HOW}")
     if not 0 <= seconds <= _LONGEST:
-        raise BadInput(f"{value} is not between 0 seconds and 366 days; {_HOW}")
+        raise BadInput(f"{shown(value)} is not between 0 seconds and 366 days; {_HOW}")
     return seconds
 
 
@@ -61,7 +60,7 @@ def format_duration(seconds: float) -> str:
     """Say seconds in the two largest units that matter: 5400 is "1h30m", 0.25 is "0.25s"."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if round(seconds, 2) < 60:
         return f"{round(seconds, 2):g}s"
     rest, parts = round(seconds), []
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):

@@ -7,9 +7,7 @@ JITTER = 0.015
 this reserve the two could come close enough to squeeze one contact too many into a window."""
 
 
-def spacing(
-    per_second: float | None = None, per_minute: float | None = None, per_hour: float | None = None
-) -> float:
+def spacing(per_second: float | None = None, per_minute: float | None = None, per_hour: float | None = None) -> float:
     """Return the seconds between two contacts that keep every given limit; 0 when there is none.
 
     The widest wins. With `n` contacts allowed in a window of `W` seconds, contacts stand `(W + JITTER) / n` apart, so

@@ -33,6 +33,9 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         keys = _keys(_model_at(model, path[:-1]))
         near = did_you_mean(str(path[-1]), keys)
         return f'{where}: unknown key "{path[-1]}"{near}; known are {", ".join(keys)}'
+    if detail["type"] == "invalid_key":
+        group = _dotted(path[:-1]) or "the campaign"
+        return f'{group}: {shown(detail["input"])} is not a key; keys are texts (put one such as "on" in quotes)'
     if detail["type"] == _REFUSAL:
         return f"{where}: {detail['msg']}" if where else detail["msg"]
     field = _field_at(model, path)

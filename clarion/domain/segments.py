@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -12,6 +12,8 @@ _BASIC = frozenset(
 )
 _EXTENDED = frozenset("^{}\\[~]|€\f")
 _GSM = _BASIC | _EXTENDED
+_FIRST_HALF = "\ud800"
+"""Stands before every character that takes two units; no real text holds a lone surrogate."""
 
 
 class Encoding(StrEnum):
@@ -21,7 +23,8 @@ class Encoding(StrEnum):
     UCS_2 = "UCS-2"
 
 
-class Segments(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Segments:
     """The size of a text: `units` are septets in GSM-7 and UTF-16 units in UCS-2, `count` the parts it is billed as."""
 
     encoding: Encoding
@@ -36,26 +39,23 @@ def count_segments(text: str) -> Segments:
     """
     characters = set(text)
     if characters <= _GSM:
-        escaped = characters & _EXTENDED
-        units = len(text) + sum(text.count(character) for character in escaped)
-        return Segments(Encoding.GSM_7, units, _parts(text, escaped, units, whole=160, part=153))
-    paired = {character for character in characters if character > "\uffff"}
-    units = len(text) + sum(text.count(character) for character in paired)
-    return Segments(Encoding.UCS_2, units, _parts(text, paired, units, whole=70, part=67))
+        return _measure(text, Encoding.GSM_7, characters & _EXTENDED, whole=160, part=153)
+    return _measure(
+        text, Encoding.UCS_2, {character for character in characters if character > "\uffff"}, whole=70, part=67
+    )
 
 
-def _parts(text: str, doubles: set[str] | frozenset[str], units: int, *, whole: int, part: int) -> int:
+def _measure(text: str, encoding: Encoding, doubles: AbstractSet[str], *, whole: int, part: int) -> Segments:
+    units = len(text) + sum(text.count(character) for character in doubles)
     if units <= whole:
-        return 1 if units else 0
+        return Segments(encoding, units, 1 if units else 0)
     if not doubles:
-        return -(-units // part)
-    return _walk((2 if character in doubles else 1 for character in text), part)
-
-
-def _walk(widths: Iterable[int], part: int) -> int:
-    count, used = 1, 0
-    for width in widths:
-        used += width
-        if used > part:
-            count, used = count + 1, width
-    return count
+        return Segments(encoding, units, -(-units // part))
+    spread = text.translate({ord(character): _FIRST_HALF + character for character in doubles})
+    count = start = 0
+    while start < units:
+        start += part
+        if start < units and spread[start - 1] == _FIRST_HALF:
+            start -= 1  # the whole pair goes into the next part
+        count += 1
+    return Segments(encoding, units, count)

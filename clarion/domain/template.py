@@ -8,17 +8,19 @@ from typing import Self
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
 from jinja2 import Template as JinjaTemplate
+from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS, do_round
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from clarion.domain.errors import BadInput, ClarionError, did_you_mean
 
 MAX_SOURCE = 65_536
-"""Characters of a template; MAX_RENDERED bounds what a filter may make of a value."""
+"""Characters of a template."""
 MAX_RENDERED = 65_536
+"""Characters that `replace` may make of a value."""
 
-_LONE_TAG = re.compile(r"^[ \t]*(\{%(?:[^%]|%(?!\}))*%\}|\{#(?:[^#]|#(?!\}))*#\})[ \t]*\n", re.MULTILINE)
+_LONE_TAG = re.compile(r"^[ \t]*(\{%(?:[^%\n]|%(?!\}))*%\}|\{#(?:[^#\n]|#(?!\}))*#\})[ \t]*\n", re.MULTILINE)
 _SPACED_NAME = re.compile(r"\{\{\s*([^\W\d]\w*(?:[ -]+\w+)+)\s*(?:\||\}\})")
 _FORMAT_WIDTHS = re.compile(r"%[-+ #0]*(\*|\d*)(?:\.(\*|\d*))?")
 
@@ -53,13 +55,13 @@ def _replace(text: object, old: object, new: object, count: int | None = None) -
 def _format(pattern: object, *values: object) -> str:
     for part in _FORMAT_WIDTHS.findall(str(pattern)):
         for width in part:
-            if width == "*" or len(width) > 2:  # noqa: PLR2004 - up to 99 characters
+            if width == "*" or len(width) > 2:
                 raise SecurityError("format is given a width of more than 99")
     return str(pattern) % values
 
 
 def _round(value: float, precision: int = 0, method: str = "common") -> float:
-    if not 0 <= precision <= 12:  # noqa: PLR2004
+    if not 0 <= precision <= 12:
         raise SecurityError("round takes a precision from 0 to 12")
     return do_round(value, precision, method)  # type: ignore[arg-type]
 
@@ -100,7 +102,6 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
         """Compute one intercepted operator."""
         if not isinstance(left, int | float) or not isinstance(right, int | float):
-            _ = (f"{value}" for value in (left, right))
             raise SecurityError(f"{operator} works on numbers alone; turn a variable into one with |float")
         return super().call_binop(context, operator, left, right)
 
@@ -121,7 +122,11 @@ class Template:
     __slots__ = ("_compiled", "_parts", "source", "variables")
 
     def __init__(
-        self, source: str, variables: frozenset[str], parts: tuple[tuple[bool, str], ...] | None, compiled: JinjaTemplate
+        self,
+        source: str,
+        variables: frozenset[str],
+        parts: tuple[tuple[bool, str], ...] | None,
+        compiled: JinjaTemplate,
     ) -> None:
         """Use `parse`."""
         self.source = source
@@ -174,6 +179,8 @@ def _check(node: nodes.Node) -> set[str]:
     if isinstance(node, nodes.Test):
         _check_word("test", node.name, _ENVIRONMENT.tests, node.lineno)
     names = {node.name} if isinstance(node, nodes.Name) else set()
+    if "self" in names:
+        raise BadInput(f'line {node.lineno}: "self" is a reserved word; give the column another name')
     for child in node.iter_child_nodes():
         names |= _check(child)
     return names
@@ -186,7 +193,7 @@ def _check_word(kind: str, word: str, known: Mapping[str, object], line: int) ->
 
 
 def _plain_parts(tree: nodes.Template) -> tuple[tuple[bool, str], ...] | None:
-    """Return the pieces of a text made of words and plain variables alone: they are joined much faster than rendered."""
+    """Return the pieces of a text of words and plain variables alone: joining them is much faster than rendering."""
     parts = []
     for output in tree.body:
         if not isinstance(output, nodes.Output):
@@ -204,5 +211,6 @@ def _plain_parts(tree: nodes.Template) -> tuple[tuple[bool, str], ...] | None:
 def _syntax_problem(source: str, error: TemplateSyntaxError) -> str:
     if spaced := _SPACED_NAME.search(source):
         line = source.count("\n", 0, spaced.start()) + 1
-        return f'line {line}: "{spaced[1]}" is not one word; a variable is a column whose name has no spaces'
+        word = re.sub(r"\W+", "_", spaced[1].lower())
+        return f'line {line}: "{spaced[1]}" is not one word; write {{{{ {word} }}}} for the column of that name'
     return f"line {error.lineno}: {str(error.message).rstrip('.')}; a variable is written {{{{ name }}}}"

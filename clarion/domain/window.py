@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -10,16 +12,18 @@ from importlib import resources
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from clarion.domain.errors import did_you_mean
-from clarion.domain.problems import refusal
+from clarion.domain.fields import Part
+from clarion.domain.problems import refusal, shown
 
 TARGET = "target"
 HORIZON_DAYS = 8
 """A weekly window opens within 8 days or never."""
 
 _DAY, _MINUTE = 86_400, 60
+_HH_MM = re.compile(r"([01]?[0-9]|2[0-3]|24(?=:00)):([0-5][0-9])(?::00)?")
 
 
 class Day(StrEnum):
@@ -35,47 +39,45 @@ class Day(StrEnum):
 
 
 WEEK = tuple(Day)
-_LONG_DAYS = dict(zip(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), WEEK, strict=True))
+_LONG_DAYS = dict(
+    zip(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), WEEK, strict=True)
+)
 
 
 def _clock(value: object) -> object:
-    """Turn "9:00", "09:00", "24:00" into a time of day; refuse seconds and numbers."""
-    if isinstance(value, time):
-        value = value.isoformat()
-    if isinstance(value, str):
-        hours, _, rest = value.strip().partition(":")
-        minutes = rest.removesuffix(":00") if len(rest) > 2 else rest  # noqa: PLR2004 - "MM:00" as we write it ourselves
-        if hours.isascii() and hours.isdigit() and len(hours) <= 2 and minutes.isdigit() and len(minutes) == 2:  # noqa: PLR2004
-            if (hours, minutes) == ("24", "00"):
-                return time()
-            if int(hours) < 24 and int(minutes) < 60:  # noqa: PLR2004
-                return time(int(hours), int(minutes))
-    shown = f'"{value}"' if isinstance(value, str) else repr(value)[:60]
-    problem = f'{shown} is not a time of day; write it in quotes as "HH:MM", for example "09:00"'
-    raise refusal(problem)
+    """Turn "9:00", "09:00", "24:00" and our own "09:00:00" into a time of day; refuse everything else."""
+    text = value.isoformat() if isinstance(value, time) else value
+    found = _HH_MM.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise refusal(f'{shown(value)} is not a time of day; write it in quotes as "HH:MM", for example "09:00"')
+    return time(int(found[1]) % 24, int(found[2]))
 
 
 def _days(value: object) -> object:
     if isinstance(value, list | tuple):
-        return [_LONG_DAYS.get(day.strip().lower(), day.strip().lower()) if isinstance(day, str) else day for day in value]
+        return [
+            _LONG_DAYS.get(day.strip().lower(), day.strip().lower()) if isinstance(day, str) else day for day in value
+        ]
     return value
 
 
-class Window(BaseModel):
+class Window(Part):
     """Hours in which contacts may start, from `from_` up to but without `to`, on the days the window opens.
 
     A window whose end is not after its beginning goes over midnight and belongs to the day it opens on. "00:00" to
     "24:00" is the whole day.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True)
-
     from_: Annotated[time, BeforeValidator(_clock), Field(alias="from", description='a time of day such as "09:00"')]
     to: Annotated[time, BeforeValidator(_clock), Field(description='a time of day such as "20:00"')]
     days: Annotated[
-        tuple[Day, ...], BeforeValidator(_days), Field(description="a list of days out of mon, tue, wed, thu, fri, sat, sun")
+        tuple[Day, ...],
+        BeforeValidator(_days),
+        Field(description="a list of days out of mon, tue, wed, thu, fri, sat, sun"),
     ] = WEEK
-    time_zone: Annotated[str, Field(description='"target" (each target\'s own) or a name such as "Europe/Berlin"')] = TARGET
+    time_zone: Annotated[str, Field(description='"target" (each target\'s own) or a name such as "Europe/Berlin"')] = (
+        TARGET
+    )
 
     @field_validator("days")
     @classmethod
@@ -88,21 +90,20 @@ class Window(BaseModel):
     @classmethod
     def _known_zone(cls, name: str) -> str:
         if name != TARGET and not valid_zone(name):
-            problem = f'"{name}" is not a time zone{nearest_zone(name)}; write "target" or a name such as "Europe/Berlin"'
-            raise refusal(problem)
+            near = nearest_zone(name)
+            raise refusal(f'"{name}" is not a time zone{near}; write "target" or a name such as "Europe/Berlin"')
         return name
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if self.from_ == self.to != time():
-            problem = f'from and to are both {self.from_:%H:%M}; write "00:00" to "24:00" for the whole day'
-            raise refusal(problem)
+            raise refusal(f'from and to are both {self.from_:%H:%M}; write "00:00" to "24:00" for the whole day')
         return self
 
 
 @cache
 def _zone_names() -> frozenset[str]:
-    """Return the names of the tzdata package; a system's own list also has "right/…" zones, which count leap seconds."""
+    """Return the names of the tzdata package; a system's own may have "right/…" zones, which count leap seconds."""
     return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
 
 
@@ -119,8 +120,8 @@ def nearest_zone(name: str) -> str:
 def is_open(window: Window, zones: Sequence[str], now: float) -> bool:
     """Say whether contacts may start at `now` (epoch seconds) in every one of `zones`.
 
-    Zones matter only to a window in the target's time. With none of them known the window is closed: a call at the
-    wrong hour cannot be taken back. `zones` must be valid names.
+    Zones matter only to a window in the target's time. With none given, or one that does not exist, the window is
+    closed: a contact at the wrong hour cannot be taken back.
     """
     return _open_at(window, tuple(zones), int(now // _MINUTE))
 
@@ -128,7 +129,7 @@ def is_open(window: Window, zones: Sequence[str], now: float) -> bool:
 def next_opening(window: Window, zones: Sequence[str], now: float) -> float | None:
     """Return the earliest instant from `now` on (epoch seconds) at which the window is open in every zone.
 
-    None when there is none within 8 days: the zones never have an open hour in common, or none is known.
+    None when there is none within 8 days: the zones never have an open hour in common, or one is unknown.
     """
     key = tuple(zones)
     minute = int(now // _MINUTE)
@@ -137,15 +138,19 @@ def next_opening(window: Window, zones: Sequence[str], now: float) -> float | No
     return _opening_after(window, key, minute)
 
 
-def _names(window: Window, zones: tuple[str, ...]) -> tuple[str, ...]:
-    return zones if window.time_zone == TARGET else (window.time_zone,)
+def _zones(window: Window, names: tuple[str, ...]) -> tuple[ZoneInfo, ...] | None:
+    """Return the zones that count for this window, or None when one is unknown."""
+    wanted = names if window.time_zone == TARGET else (window.time_zone,)
+    if not wanted or not all(map(valid_zone, wanted)):
+        return None
+    return tuple(map(ZoneInfo, wanted))
 
 
 @lru_cache(maxsize=16_384)
-def _open_at(window: Window, zones: tuple[str, ...], minute: int) -> bool:
+def _open_at(window: Window, names: tuple[str, ...], minute: int) -> bool:
     """Answer for a whole minute: windows begin and end on full minutes, and so do today's offsets from UTC."""
-    names = _names(window, zones)
-    return bool(names) and all(_open_in(window, ZoneInfo(name), minute * _MINUTE) for name in names)
+    zones = _zones(window, names)
+    return zones is not None and all(_open_in(window, zone, minute * _MINUTE) for zone in zones)
 
 
 def _open_in(window: Window, zone: ZoneInfo, at: float) -> bool:
@@ -158,17 +163,16 @@ def _open_in(window: Window, zone: ZoneInfo, at: float) -> bool:
 
 
 @lru_cache(maxsize=4_096)
-def _opening_after(window: Window, zones: tuple[str, ...], minute: int) -> float | None:
+def _opening_after(window: Window, names: tuple[str, ...], minute: int) -> float | None:
     """Jump from zone to zone, each time to the first opening of one that is still closed, until all are open."""
-    start = float(minute * _MINUTE)
-    last = start + HORIZON_DAYS * _DAY
-    names = _names(window, zones)
-    at: float | None = start if names else None
-    while at is not None and at <= last:
-        closed = next((name for name in names if not _open_in(window, ZoneInfo(name), at)), None)
+    zones = _zones(window, names)
+    at: float | None = float(minute * _MINUTE)
+    last = minute * _MINUTE + HORIZON_DAYS * _DAY
+    while zones and at is not None and at <= last:
+        closed = next((zone for zone in zones if not _open_in(window, zone, at)), None)
         if closed is None:
             return at
-        at = _opening_in(window, ZoneInfo(closed), at)
+        at = _opening_in(window, closed, at)
     return None
 
 
@@ -178,7 +182,10 @@ def _opening_in(window: Window, zone: ZoneInfo, after: float) -> float | None:
 
 
 def _edges(window: Window, zone: ZoneInfo, after: float) -> Iterator[float]:
-    """Yield every instant at which the window can open: its hour on each day (twice when clocks go back), and clock changes."""
+    """Yield every instant at which the window can open: its hour on each day, and each change of the clocks.
+
+    The hour comes twice on a day on which the clocks go back, and not at all when they jump over it.
+    """
     first = datetime.fromtimestamp(after, zone).date()
     for offset in range(-1, HORIZON_DAYS + 2):
         opening = datetime.combine(first + timedelta(days=offset), window.from_, zone)
@@ -188,8 +195,7 @@ def _edges(window: Window, zone: ZoneInfo, after: float) -> Iterator[float]:
 
 
 def _clock_changes(zone: ZoneInfo, days: Iterable[float]) -> Iterator[float]:
-    instants = list(days)
-    for before, after in zip(instants, instants[1:], strict=False):
+    for before, after in itertools.pairwise(days):
         if _offset(zone, before) != _offset(zone, after):
             yield _change_between(zone, int(before // _MINUTE), int(after // _MINUTE))
 
