@@ -46,7 +46,7 @@ def test_a_file_can_be_read_in_one_sitting(source: str) -> None:
     assert len((CHECKOUT / source).read_text().splitlines()) <= LINES_PER_FILE
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", [source for source in SOURCES if "/migrations/versions/" not in source])
 def test_a_function_fits_a_screen(source: str) -> None:
     functions = (node for node in ast.walk(parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     long = [node.name for node in functions if (node.end_lineno or 0) - node.lineno + 1 > LINES_PER_FUNCTION]
