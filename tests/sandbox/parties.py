@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -28,20 +28,32 @@ class Sender:
     messages: str = f"/2010-04-01/Accounts/{SID}/Messages.json"
 
     async def ask(
-        self, method: str, path: str, form: dict[str, str] | list[tuple[str, str]] | None = None, **request: Any
+        self,
+        method: str,
+        path: str,
+        form: dict[str, str] | None = None,
+        *,
+        params: dict[str, str] | None = None,
+        user: str = SID,
+        password: str = TOKEN,
     ) -> tuple[int, Any]:
         """Send one request; returns status and parsed body."""
-        auth = aiohttp.encode_basic_auth(request.pop("user", SID), request.pop("password", TOKEN))
-        headers = {**FORM, "Authorization": auth} if form is not None else {"Authorization": auth}
+        headers = {"Authorization": aiohttp.encode_basic_auth(user, password), **(FORM if form is not None else {})}
         data = urlencode(form) if form is not None else None
-        async with self.http.request(method, self.sandbox.url + path, data=data, headers=headers, **request) as answer:
+        url = self.sandbox.url + path
+        async with self.http.request(method, url, data=data, headers=headers, params=params) as answer:
             return answer.status, await answer.json() if answer.status != 204 else None
 
     async def text(self, to: str, body: str = "Hello", **more: str) -> tuple[int, Any]:
         """Create a message from our usual number."""
         return await self.ask("POST", self.messages, {"To": to, "From": OURS, "Body": body, **more})
 
-    async def control(self, method: str, path: str, payload: object = None) -> Any:
+    async def status_of(self, message: Mapping[str, Any]) -> str:
+        """Fetch a message and return where it stands."""
+        _, fetched = await self.ask("GET", message["uri"])
+        return str(fetched["status"])
+
+    async def control(self, method: str, path: str, payload: object = None) -> Any:  # noqa: ANN401 -- any JSON
         """Use the sandbox's own doors; asserts that it worked."""
         async with self.http.request(method, f"{self.sandbox.url}/_sandbox/{path}", json=payload) as answer:
             assert answer.status == 200, await answer.text()
@@ -99,6 +111,13 @@ class WebDoor:
         if self.hold is not None:
             await self.hold.wait()
         return web.Response(status=self.status)
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Ask again and again until it holds; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while not await holds():  # noqa: ASYNC110 -- it is asked over HTTP, which has no events
+            await asyncio.sleep(0.01)
 
 
 def statuses(heard: list[Heard]) -> list[str]:

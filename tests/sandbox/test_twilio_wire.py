@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
 from clarion.sandbox.server import Sandbox
 from clarion.sandbox.vendor import Settings
-from tests.sandbox.parties import OURS, SID, Sender
+from tests.sandbox.parties import OURS, SID, Sender, eventually
 
 MESSAGE_KEYS = {
     "account_sid", "api_version", "body", "date_created", "date_sent", "date_updated", "direction", "error_code",
-    "error_message", "from", "messaging_service_sid", "num_media", "num_segments", "price", "price_unit", "sid", "status",
-    "subresource_uris", "to", "uri",
+    "error_message", "from", "messaging_service_sid", "num_media", "num_segments", "price", "price_unit", "sid",
+    "status", "subresource_uris", "to", "uri",
 }  # fmt: skip
 PAGE_KEYS = {
     "end", "first_page_uri", "messages", "next_page_uri", "page", "page_size", "previous_page_uri", "start", "uri",
@@ -69,11 +70,10 @@ async def test_a_number_decides_how_its_message_ends(
 
 async def test_a_number_without_receipts_stays_at_sent(sender: Sender) -> None:
     _, created = await sender.text("+14155559009")
-    async with asyncio.timeout(10):
-        while (message := (await sender.ask("GET", created["uri"]))[1])["status"] != "sent":
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0.2)  # more than every receipt takes at this time scale
-    assert (await sender.ask("GET", created["uri"]))[1] == message
+    _, other = await sender.text(GOOD)
+    await settled(sender, other["uri"])
+    await asyncio.sleep(0.1)  # more than any two numbers are apart at this time scale
+    assert await sender.status_of(created) == "sent"
 
 
 ERRORS: list[tuple[dict[str, str], int, int]] = [
@@ -120,7 +120,12 @@ async def test_1600_characters_are_allowed(sender: Sender) -> None:
 
 @pytest.mark.parametrize(
     ("user", "password", "status"),
-    [(SID, "anything", 201), ("SK" + "c3" * 16, "secret", 201), (SID, "wrong", 401), ("AC" + "0" * 32, "anything", 401)],
+    [
+        (SID, "anything", 201),
+        ("SK" + "c3" * 16, "secret", 201),
+        (SID, "wrong", 401),
+        ("AC" + "0" * 32, "anything", 401),
+    ],
 )
 async def test_credentials_are_checked(sender: Sender, user: str, password: str, status: int) -> None:
     form = {"To": GOOD, "From": OURS, "Body": "Hi"}
@@ -171,9 +176,9 @@ async def test_only_what_has_not_left_can_be_canceled(sender: Sender) -> None:
 
 
 async def test_the_list_is_newest_first_and_filtered(sender: Sender) -> None:
-    for to, body in ((GOOD, "one"), (GOOD, "two"), ("+14155550124", "three")):
-        _, created = await sender.text(to, body)
-    await settled(sender, created["uri"])
+    sent = [await sender.text(to, body) for to, body in ((GOOD, "one"), (GOOD, "two"), ("+14155550124", "three"))]
+    for _, message in sent:
+        await settled(sender, message["uri"])
     assert await bodies(sender, {}) == ["three", "two", "one"]
     assert await bodies(sender, {"To": GOOD}) == ["two", "one"]
     assert await bodies(sender, {"From": "+14155559999"}) == []
@@ -228,15 +233,16 @@ async def test_the_mix_is_the_same_for_the_same_seed_and_can_be_set() -> None:
     assert set(endings(1, Settings(mix={"twilio": {"30008": 1.0}}))) == {30008}
 
 
-async def settled(sender: Sender, uri: str) -> dict[str, object]:
+async def settled(sender: Sender, uri: str) -> dict[str, Any]:
     """Fetch until the message is at its end."""
-    async with asyncio.timeout(10):
-        while True:
-            status, message = await sender.ask("GET", uri)
-            assert status == 200
-            if message["status"] in {"delivered", "undelivered", "failed"}:
-                return dict(message)
-            await asyncio.sleep(0.01)
+
+    async def over() -> bool:
+        return await sender.status_of({"uri": uri}) in {"delivered", "undelivered", "failed"}
+
+    await eventually(over)
+    status, message = await sender.ask("GET", uri)
+    assert status == 200
+    return dict(message)
 
 
 async def bodies(sender: Sender, filters: dict[str, str]) -> list[str]:
