@@ -6,10 +6,11 @@ import math
 import unicodedata
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
 
-from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
+from twilio.base.exceptions import TwilioException
+from twilio.base.page import Page
+from twilio.rest import Client
+from twilio.rest.api.v2010.account.message import MessageInstance
 
 from clarion.domain.attempt import Verdict
 from clarion.providers.ports import Messenger, OutcomeUnknown, OutgoingText, Rejected
@@ -37,18 +38,6 @@ SMART_ENCODED = str.maketrans(
 """Quotation marks and dashes that Smart Encoding of a messaging service may replace before a text is stored."""
 
 
-class _Message(Protocol):
-    """What we read of the SDK's message."""
-
-    sid: str | None
-    status: str | None
-    error_code: int | None
-    body: str | None
-    direction: str | None
-    date_created: datetime | None
-    messaging_service_sid: str | None
-
-
 async def open_twilio(account: Account, status_callback: str | None) -> TwilioMessenger:
     """Open an account's connection to Twilio; nothing is sent yet.
 
@@ -67,7 +56,7 @@ class TwilioMessenger(Messenger):
     def __init__(self, account: Account, status_callback: str | None, transport: TwilioTransport) -> None:
         self._account = account
         self._transport = transport
-        client = Client(
+        client = Client(  # type: ignore[no-untyped-call]
             account.sid,
             account.auth_token.get_secret_value(),
             http_client=transport,
@@ -96,7 +85,7 @@ class TwilioMessenger(Messenger):
         """Send once. Raises RateLimited, Unavailable, OutcomeUnknown, AccountBroken or Rejected."""
         callback = {"status_callback": self._callback + text.attempt} if self._receipts else {}
         try:
-            message: _Message = await self._messages.create_async(to=text.to, body=text.body, **self._from, **callback)
+            message = await self._messages.create_async(to=text.to, body=text.body, **self._from, **callback)
         except UNREADABLE:
             raise OutcomeUnknown("Twilio took the message, and its answer cannot be read.") from None
         return self._verdict(message)
@@ -123,36 +112,37 @@ class TwilioMessenger(Messenger):
             return None
         return self._verdict(min(candidates, key=lambda message: _distance(message, since)))
 
-    async def _messages_since(self, to: str, oldest: datetime) -> list[_Message]:
+    async def _messages_since(self, to: str, oldest: datetime) -> list[MessageInstance]:
         """List the messages to a number that were created since ``oldest``.
 
         By creation, not with Twilio's filter: that one goes by the date sent, which a message in the queue has not got.
         """
         sender = {"from_": self._account.from_number} if self._account.from_number else {}
-        page = await self._messages.page_async(to=to, page_size=PAGE_SIZE, **sender)
-        recent: list[_Message] = []
+        page: Page = await self._messages.page_async(to=to, page_size=PAGE_SIZE, **sender)
+        recent: list[MessageInstance] = []
         for _ in range(MOST_PAGES):
-            rows: list[_Message] = list(page)
+            rows: list[MessageInstance] = list(page)
             fresh = [row for row in rows if row.date_created is None or row.date_created >= oldest]
             recent += fresh
             if rows and not fresh:
                 return recent
-            page = await page.next_page_async()
-            if page is None:
+            following = await page.next_page_async()
+            if following is None:
                 return recent
+            page = following
         raise OutcomeUnknown(
             f"Twilio lists more than {MOST_PAGES * PAGE_SIZE} messages; the one looked for may be among them."
         )
 
-    def _is_ours(self, message: _Message) -> bool:
+    def _is_ours(self, message: MessageInstance) -> bool:
         service = self._account.messaging_service
-        outbound = (message.direction or "").startswith("outbound")
+        outbound = str(message.direction or "").startswith("outbound")
         return outbound and (service is None or message.messaging_service_sid == service)
 
-    def _verdict(self, message: _Message) -> Verdict:
+    def _verdict(self, message: MessageInstance) -> Verdict:
         if not message.sid:
             raise OutcomeUnknown("Twilio's answer names no message.")
-        status = message.status or ""
+        status = str(message.status or "")
         # a status we do not know: Twilio has the message, whatever it calls that
         return verdict_on(status, message.error_code, message.sid, receipts=self._receipts) or underway(
             status, message.sid, receipts=self._receipts
@@ -180,5 +170,5 @@ def _folded(body: str) -> str:
     return " ".join(plain.split())
 
 
-def _distance(message: _Message, since: float) -> float:
+def _distance(message: MessageInstance, since: float) -> float:
     return math.inf if message.date_created is None else abs(message.date_created.timestamp() - since)

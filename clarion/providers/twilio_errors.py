@@ -54,7 +54,7 @@ A_MOMENT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one error means; ``wait`` is in seconds and 0 where the campaign's own delay is long enough."""
+    """What one error means; ``wait`` is in seconds, 0 where none is asked for."""
 
     kind: Kind
     meaning: str

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from clarion.domain.attempt import Verdict
 from clarion.domain.target import Outcome
-from clarion.providers.twilio_errors import OUTCOMES, RULES, Kind, Rule
+from clarion.providers.twilio_errors import HOUR, OUTCOMES, RULES, Kind, Rule
 
 RANKS: Mapping[str, int] = {
     "accepted": 0,
@@ -64,7 +64,7 @@ def _bad_end(status: str, code: int | None, reference: str) -> Verdict:
         outcome,
         final=True,
         retryable=rule.kind in PASSING,
-        at_least=rule.wait,
+        at_least=rule.wait if rule.wait >= HOUR else 0.0,  # the campaign's own delay covers the short ones
         suppress=rule.kind is Kind.OPTED_OUT,
         provider_reference=reference,
         provider_status=status,

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
-from twilio.http.response import Response  # type: ignore[import-untyped]
+from twilio.http.response import Response
 
 from clarion.domain.errors import BadInput
 from clarion.providers.ports import AccountBroken, OutcomeUnknown, Unavailable

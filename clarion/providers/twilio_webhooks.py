@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator
 
 from clarion.domain.errors import BadInput
 from clarion.providers.ports import InboundKind, InboundText, ReceiptReader, StatusReceipt
@@ -36,14 +36,14 @@ class TwilioReceipts(ReceiptReader):
     """Reads the webhooks that Twilio signs with one account's auth token."""
 
     def __init__(self, auth_token: str) -> None:
-        self._validator = RequestValidator(auth_token)
+        self._validator = RequestValidator(auth_token)  # type: ignore[no-untyped-call]
 
     def verify(self, url: str, form: Mapping[str, str], signature: str) -> bool:
         """Whether Twilio really sent this to the public ``url``, query included.
 
         A form in which fields repeat is given as a multi-mapping with ``getlist``.
         """
-        return bool(self._validator.validate(url, form, signature))
+        return bool(self._validator.validate(url, form, signature))  # type: ignore[no-untyped-call]
 
     def status(self, form: Mapping[str, str], attempt: str | None) -> StatusReceipt:
         """Read a status callback. Raises BadInput when the form is not one."""

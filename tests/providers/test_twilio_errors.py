@@ -151,7 +151,7 @@ def test_a_status_we_do_not_know_decides_nothing(status: str) -> None:
         (30017, Outcome.UNDELIVERED, True, 0.0),
         (30410, Outcome.UNDELIVERED, True, 0.0),
         (99999, Outcome.UNDELIVERED, True, 0.0),
-        (30001, Outcome.UNDELIVERED, True, 60.0),
+        (30001, Outcome.UNDELIVERED, True, 0.0),
         (30027, Outcome.UNDELIVERED, True, 86_400.0),
         (63038, Outcome.UNDELIVERED, True, 3_600.0),
         (30004, Outcome.UNDELIVERED, False, 0.0),
