@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from urllib.parse import urldefrag, urlencode
+from urllib.parse import quote_plus, urldefrag
 
 from clarion.sandbox.callbacks import Post
 from clarion.sandbox.twilio.messages import API_VERSION, Message
@@ -67,4 +67,11 @@ def _signed(url: str, form: dict[str, str], token: str) -> Post:
         "User-Agent": "TwilioProxy/1.1",
         "X-Twilio-Signature": sign(token, address, form),
     }
-    return Post(address, urlencode(form).encode(), headers)
+    return Post(address, _encoded(form).encode("ascii"), headers)
+
+
+def _encoded(form: dict[str, str]) -> str:
+    # Most values are plain words and sids; urlencode would spend more on them than the signature costs.
+    return "&".join(
+        f"{name}={value if value.isascii() and value.isalnum() else quote_plus(value)}" for name, value in form.items()
+    )
