@@ -38,8 +38,8 @@ imports: setup ## Check that imports go one way (import-linter)
 tests: setup ## Run the tests; ARGS="-k books" picks some
 	$(BIN)/pytest $(ARGS)
 
-unit: setup ## Run the fast tests of the domain only
-	$(BIN)/pytest tests/domain $(ARGS)
+unit: setup ## Run the fast tests only: no server, no process
+	$(BIN)/pytest tests/unit $(ARGS)
 
 format: setup ## Rewrite the files in house style
 	$(BIN)/ruff check --fix-only --quiet .
