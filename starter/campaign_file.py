@@ -142,5 +142,7 @@ def _from_json(text: str) -> object:
         return json.loads(text, object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
         raise BadInput(f"line {error.lineno}: not readable as JSON: {error.msg}") from None
+    except ValueError as error:
+        raise BadInput(f"not readable as JSON: {error}") from None
     except RecursionError:
         raise BadInput("not readable as JSON: it is nested too deeply") from None

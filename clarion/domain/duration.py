@@ -29,13 +29,14 @@ def parse_duration(value: object) -> float:
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, bool):
+    if isinstance(value, str):
+        return _written(value.strip().lower())
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - not a number
         return None
-    if isinstance(value, int | float):
-        return None if math.isnan(value) else float(min(max(value, -1), _LONGEST + 1))
-    if not isinstance(value, str):
-        return None
-    text = value.strip().lower()
+    return float(min(max(value, -1), _LONGEST + 1))
+
+
+def _written(text: str) -> float | None:
     if _WHOLE.fullmatch(text):
         return sum(float(amount) * _SECONDS[unit] for amount, unit in _PART.findall(text))
     try:

@@ -14,6 +14,7 @@ from clarion.domain.errors import did_you_mean
 
 _LONGEST_SHOWN = 60
 _REFUSAL = "refusal"
+_UNKNOWN_KEY = "extra_forbidden"
 
 
 def refusal(problem: str) -> PydanticCustomError:
@@ -22,20 +23,19 @@ def refusal(problem: str) -> PydanticCustomError:
 
 
 def sentences(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return one sentence a line: where, what was given, and the way out (from the field's `description`)."""
-    return "\n".join(dict.fromkeys(_sentence(detail, model) for detail in error.errors(include_url=False)))
+    """Return one sentence a line: where, what was given, and the way out (from the field's `description`).
+
+    Unknown keys come first: a mistyped one is often why another is missing.
+    """
+    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != _UNKNOWN_KEY)
+    return "\n".join(dict.fromkeys(_sentence(detail, model) for detail in details))
 
 
 def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     path = [part for part in detail["loc"] if part != "[key]"]
+    if detail["type"] in (_UNKNOWN_KEY, "invalid_key"):
+        return _about_key(detail, path, model)
     where = _dotted(path)
-    if detail["type"] == "extra_forbidden":
-        keys = _keys(_model_at(model, path[:-1]))
-        near = did_you_mean(str(path[-1]), keys)
-        return f'{where}: unknown key "{path[-1]}"{near}; known are {", ".join(keys)}'
-    if detail["type"] == "invalid_key":
-        group = _dotted(path[:-1]) or "the campaign"
-        return f'{group}: {shown(detail["input"])} is not a key; keys are texts (put one such as "on" in quotes)'
     if detail["type"] == _REFUSAL:
         return f"{where}: {detail['msg']}" if where else detail["msg"]
     field = _field_at(model, path)
@@ -43,6 +43,14 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "missing":
         return f"{where} is missing{wanted}"
     return f"{where} is {shown(detail['input'])}{wanted}{_nearest(detail)}"
+
+
+def _about_key(detail: ErrorDetails, path: Sequence[int | str], model: type[BaseModel]) -> str:
+    group = f"{_dotted(path[:-1])}: " if path[:-1] else ""
+    if detail["type"] == "invalid_key":
+        return f'{group}{shown(detail["input"])} is not a key; keys are texts (put one such as "on" in quotes)'
+    keys = _keys(_model_at(model, path[:-1]))
+    return f'{group}unknown key "{path[-1]}"{did_you_mean(str(path[-1]), keys)}; known are {", ".join(keys)}'
 
 
 def _nearest(detail: ErrorDetails) -> str:
@@ -54,17 +62,15 @@ def _nearest(detail: ErrorDetails) -> str:
 def shown(value: object) -> str:
     """Show a value as the person wrote it, shortened; never the inside of a list or a group."""
     match value:
-        case None:
-            return "empty"
-        case bool():
-            return str(value).lower()
+        case None | bool():
+            return "empty" if value is None else str(value).lower()
+        case int() if abs(value) >= 10**_LONGEST_SHOWN:
+            return "a number with too many digits"
         case str():
             cut = value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…"
             return '"' + cut.replace("\n", " ") + '"'
-        case dict():
-            return "a group of keys"
-        case list() | tuple() | set():
-            return "a list"
+        case dict() | list() | tuple() | set():
+            return "a group of keys" if isinstance(value, dict) else "a list"
         case _:
             return str(value)[:_LONGEST_SHOWN]
 

@@ -1,0 +1,260 @@
+"""What a campaign file may say, and the sentences for what it may not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from clarion.domain.campaign import (
+    CampaignSpec,
+    CampaignStatus,
+    Channel,
+    Limits,
+    Priority,
+    check_start,
+    parse_spec,
+    spacing_of,
+)
+from clarion.domain.errors import BadInput
+from clarion.domain.target import Outcome
+
+SMALL: dict[str, object] = {
+    "name": "Spring",
+    "channel": "sms",
+    "audience": {"file": "customers.csv", "address": "phone"},
+    "message": "Hi {{ first_name }}",
+}
+
+FULL: dict[str, object] = {
+    **SMALL,
+    "account": "main",
+    "audience": {
+        "file": "customers.csv",
+        "address": "phone",
+        "sheet": "May",
+        "time_zone": "tz",
+        "message": "text",
+        "region": "no",
+        "delimiter": "tab",
+        "encoding": "cp1252",
+    },
+    "limits": {"concurrency": 9, "per_second": 5, "per_minute": 200, "per_hour": 9000.5},
+    "priority": "high",
+    "retry": {"attempts": 2, "delay": "30m", "backoff": 1.5, "on": ["failed"]},
+    "window": {"from": "09:00", "to": "20:00", "days": ["mon", "fri"], "time_zone": "Europe/Berlin"},
+    "start_at": "2026-12-01T09:00:00+01:00",
+    "budget": 25.0,
+    "validity": "2d",
+    "receipts": {"wait": "4h"},
+    "chunk": {"size": 100, "seconds": 20},
+}
+
+
+def problem(**change: object) -> str:
+    """The sentence for a small campaign with a change."""
+    with pytest.raises(BadInput) as refused:
+        parse_spec({**SMALL, **change})
+    return str(refused.value)
+
+
+def test_a_small_campaign_gets_careful_rules() -> None:
+    spec = parse_spec(SMALL)
+    assert (spec.account, spec.priority, spec.limits.concurrency) == ("main", Priority.NORMAL, 5)
+    assert (spec.retry.attempts, spec.retry.delay, spec.retry.backoff) == (3, 1800, 2)
+    assert (spec.receipts.wait, spec.chunk.size, spec.chunk.seconds) == (3600, 50, 30)
+    assert (spec.window, spec.start_at, spec.budget, spec.validity) == (None, None, None, None)
+
+
+def test_a_full_campaign_is_read_as_written() -> None:
+    spec = parse_spec(FULL)
+    assert spec.audience.region == "NO"
+    assert spec.audience.delimiter == "\t"
+    assert spec.retry.on == (Outcome.FAILED,)
+    assert spec.retry.delay == 1800
+    assert spec.window is not None
+    assert spec.window.from_.hour == 9
+    assert spec.start_at == datetime(2026, 12, 1, 8, tzinfo=UTC)
+    assert (spec.validity, spec.receipts.wait) == (172_800, 14_400)
+
+
+@pytest.mark.parametrize("data", [SMALL, FULL])
+def test_a_campaign_survives_being_written_and_read(data: dict[str, object]) -> None:
+    spec = parse_spec(data)
+    assert CampaignSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+def test_a_campaign_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        parse_spec(SMALL).name = "other"  # type: ignore[misc]
+
+
+def test_a_number_as_a_name_needs_no_quotes() -> None:
+    assert parse_spec({**SMALL, "name": 2026}).name == "2026"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"prioritty": "high"},
+            'unknown key "prioritty" (did you mean "priority"?); known are name, channel',
+        ),
+        ({"limits": {"concurency": 3}}, 'limits: unknown key "concurency" (did you mean "concurrency"?)'),
+        ({"channel": "smss"}, 'channel is "smss"; give sms, call or lead_analysis (did you mean "sms"?)'),
+        ({"priority": "urgent"}, 'priority is "urgent"; give high, normal or low'),
+        ({"name": "  "}, 'name is "  "; give a name of 1 to 200 characters'),
+        ({"name": None}, "name is empty; give a name"),
+        ({"account": "a b"}, 'account is "a b"; give the name of an account'),
+        ({"limits": {"concurrency": 0}}, "limits.concurrency is 0; give a whole number from 1 to 50"),
+        ({"limits": {"concurrency": 51}}, "limits.concurrency is 51; give a whole number from 1 to 50"),
+        ({"limits": {"concurrency": "many"}}, 'limits.concurrency is "many"; give a whole number'),
+        ({"limits": {"concurrency": True}}, "limits.concurrency: true is not a number"),
+        ({"limits": {"per_second": -1}}, "limits.per_second is -1; give a number greater than 0"),
+        ({"limits": {"per_hour": 0}}, "limits.per_hour is 0; give a number greater than 0"),
+        ({"limits": {"per_minute": float("inf")}}, "limits.per_minute is inf; give a number greater than 0"),
+        ({"limits": [1, 2]}, "limits is a list; give a group of keys"),
+        ({"window": {"from": "09:00", "to": "09:00"}}, "window: from and to are both 09:00"),
+        ({"window": {"from": "09:00"}}, 'window.to is missing; give a time of day such as "20:00"'),
+        ({"window": {"from": 1200, "to": "23:00"}}, "window.from: 1200 is not a time of day; write it in quotes"),
+        ({"window": {"from": "9:00", "to": "10:00", "days": ["mo"]}}, 'window.days.1 is "mo"; give a list of days'),
+        ({"window": {"from": "9:00", "to": "10:00", "time_zone": "Berlin"}}, '"Berlin" is not a time zone'),
+        ({"start_at": "2026-12-01T09:00:00"}, "2026-12-01T09:00:00 does not say in which time zone; add its offset"),
+        ({"start_at": datetime(2026, 12, 1, 9)}, "does not say in which time zone"),  # noqa: DTZ001 - as given
+        ({"start_at": "tomorrow"}, 'start_at: "tomorrow" is not a date and time; write it as ISO 8601'),
+        ({"start_at": 1_800_000_000}, "start_at: 1800000000 is not a date and time"),
+        ({"budget": 0}, "budget is 0; give an amount greater than 0"),
+        ({"budget": "a lot"}, 'budget is "a lot"; give an amount'),
+        ({"validity": "2 days"}, 'validity: "2 days" is not a length of time'),
+        ({"validity": 0}, "validity is 0; give a length of time"),
+        ({"receipts": {"wait": "x"}}, 'receipts.wait: "x" is not a length of time'),
+        ({"retry": {"attempts": 0}}, "retry.attempts is 0; give a whole number from 1"),
+        ({"retry": {"on": ["delivered"]}}, "retry.on: a target that ended as delivered is never tried again"),
+        ({"retry": {"on": ["faild"]}}, 'retry.on.1 is "faild"; give a list of outcomes'),
+        ({"retry": {True: ["failed"]}}, 'retry: true is not a key; keys are texts (put one such as "on" in quotes)'),
+        ({"chunk": {"size": 1001}}, "chunk.size is 1001; give a whole number from 1 to 1000"),
+        ({"chunk": {"seconds": 0}}, "chunk.seconds is 0; give"),
+        ({"audience": None}, "audience is empty; give a group with the keys file and address"),
+        (
+            {"audience": {"file": "a.csv"}},
+            "audience.address is missing; give the name of the column with the phone numbers",
+        ),
+        ({"audience": {"file": "a", "address": "p", "region": "UK"}}, '"UK" is not a region (did you mean "GB"?)'),
+        ({"audience": {"file": "a", "address": "p", "delimiter": ";;"}}, '";;" cannot separate cells'),
+        ({"audience": {"file": "a", "address": "p", "encoding": "klingon"}}, '"klingon" is not an encoding'),
+        ({"message": "Hi\n{{ name|uper }}"}, 'message: line 2: unknown filter "uper" (did you mean "upper"?)'),
+        ({"message": " \n"}, "message: the text is empty"),
+        ({"message": None}, "message is missing; give the text to send, or the column with each row's own text"),
+        ({"message": ["Hi"]}, "message is a list; give the text to send"),
+    ],
+)
+def test_each_problem_is_one_sentence_with_the_value_and_the_way_out(change: dict[str, object], sentence: str) -> None:
+    said = problem(**change)
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_mistyped_key_is_said_before_what_is_missing_because_of_it() -> None:
+    assert problem(window={"form": "09:00", "to": "10:00"}).splitlines() == [
+        'window: unknown key "form" (did you mean "from"?); known are from, to, days, time_zone',
+        'window.from is missing; give a time of day such as "09:00"',
+    ]
+
+
+def test_several_problems_are_said_together() -> None:
+    said = problem(priority="x", limits={"concurrency": 0, "per_second": 0}, audience={}).splitlines()
+    assert [line.split(" ")[0] for line in said] == [
+        "audience.file",
+        "audience.address",
+        "limits.concurrency",
+        "limits.per_second",
+        "priority",
+    ]
+
+
+def test_a_long_value_is_shown_shortened() -> None:
+    assert len(problem(channel="x" * 5000)) < 200
+
+
+@pytest.mark.parametrize(("data", "word"), [([], "a list"), ("sms", '"sms"'), (None, "empty"), (3, "3")])
+def test_what_is_no_campaign_at_all_is_refused(data: object, word: str) -> None:
+    with pytest.raises(BadInput, match=f"a group of keys such as name, channel and audience, and this is {word}"):
+        parse_spec(data)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*FULL, "other"]), JSON), st.sampled_from([{}, SMALL, FULL]))
+def test_any_data_is_a_campaign_or_refused(change: dict[str, object], base: dict[str, object]) -> None:
+    try:
+        spec = parse_spec({**base, **change})
+    except BadInput:
+        return
+    assert CampaignSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_each_row_may_bring_its_own_text() -> None:
+    audience = {"file": "a.csv", "address": "phone", "message": "text"}
+    assert parse_spec({**SMALL, "message": None, "audience": audience}).audience.message == "text"
+
+
+@pytest.mark.parametrize("channel", ["call", "lead_analysis"])
+def test_only_text_messages_need_a_text(channel: str) -> None:
+    assert parse_spec({**SMALL, "message": None, "channel": channel}).message is None
+
+
+@pytest.mark.parametrize(("priority", "per_second"), [("high", 8), ("normal", 5), ("low", 2)])
+def test_the_priority_sets_the_pace_of_texts(priority: str, per_second: float) -> None:
+    apart = spacing_of(parse_spec({**SMALL, "priority": priority}))
+    assert 0.98 * per_second <= 1 / apart < per_second
+
+
+def test_any_limit_replaces_the_pace_of_the_priority() -> None:
+    assert spacing_of(parse_spec({**SMALL, "priority": "low", "limits": {"per_minute": 600}})) < 0.11
+
+
+def test_other_channels_have_no_pace_of_their_own() -> None:
+    assert spacing_of(parse_spec({**SMALL, "channel": "call"})) == 0
+
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(("seconds", "in_time"), [(None, True), (3600, True), (0, True), (-59, True), (-61, False)])
+def test_a_start_in_the_past_is_refused(seconds: int | None, in_time: bool) -> None:
+    start = None if seconds is None else datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=seconds)
+    spec = parse_spec({**SMALL, "start_at": start})
+    if in_time:
+        check_start(spec, NOW)
+    else:
+        with pytest.raises(BadInput, match="has passed"):
+            check_start(spec, NOW)
+
+
+@pytest.mark.parametrize("word", ["processing", "active", "in_progress", "Running", " RUNNING "])
+def test_other_systems_words_for_running_are_understood(word: str) -> None:
+    assert CampaignStatus(word) is CampaignStatus.RUNNING
+
+
+def test_a_word_nobody_uses_is_no_status() -> None:
+    with pytest.raises(ValueError, match="sleeping"):
+        CampaignStatus("sleeping")
+
+
+def test_three_states_are_final() -> None:
+    final = {status for status in CampaignStatus if status.is_final}
+    assert final == {CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED}
+
+
+def test_limits_can_be_given_alone() -> None:
+    assert Limits.model_validate({"per_second": 3}).concurrency == 5
+    assert Channel("sms") is Channel.SMS
