@@ -116,7 +116,7 @@ class WebDoor:
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Ask again and again until it holds; fails after ten seconds."""
     async with asyncio.timeout(10):
-        while not await holds():  # noqa: ASYNC110 -- it is asked over HTTP, which has no events
+        while not await holds():
             await asyncio.sleep(0.01)
 
 

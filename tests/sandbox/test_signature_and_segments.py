@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator
 
 from clarion.sandbox.twilio.segments import segments
 from clarion.sandbox.twilio.signature import sign

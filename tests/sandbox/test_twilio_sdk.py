@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from twilio.base.exceptions import TwilioException, TwilioRestException  # type: ignore[import-untyped]
-from twilio.http.async_http_client import AsyncTwilioHttpClient  # type: ignore[import-untyped]
-from twilio.http.response import Response  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.async_http_client import AsyncTwilioHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
 
 from clarion.sandbox.server import Sandbox
 from tests.sandbox.parties import OURS, SID, TOKEN, Sender
@@ -19,24 +19,34 @@ GOOD = "+14155550123"
 pytestmark = pytest.mark.filterwarnings("ignore:.*(BasicAuth|'auth' parameter):DeprecationWarning")
 
 
-class LocalTwilio(AsyncTwilioHttpClient):  # type: ignore[misc]
+class LocalTwilio(AsyncTwilioHttpClient):
     """Sends every request to the sandbox instead of Twilio."""
 
     def __init__(self, base: str) -> None:
         super().__init__()
         self.base = urlsplit(base)
 
-    async def request(self, method: str, url: str, *args: object, **options: object) -> Response:
-        parts = urlsplit(url)
+    async def request(  # type: ignore[override]  # noqa: PLR0917 -- as the SDK has it, async over sync
+        self,
+        method: str,
+        uri: str,
+        params: dict[str, object] | None = None,
+        data: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 -- the SDK's name
+        allow_redirects: bool = False,
+    ) -> Response:
+        parts = urlsplit(uri)
         local = urlunsplit((self.base.scheme, self.base.netloc, parts.path, parts.query, ""))
-        return await super().request(method, local, *args, **options)
+        return await super().request(method, local, params, data, headers, auth, timeout, allow_redirects)
 
 
 @pytest.fixture
 async def twilio(sandbox: Sandbox) -> AsyncIterator[Client]:
     http = LocalTwilio(sandbox.url)
     yield Client(SID, TOKEN, http_client=http)
-    await http.close()
+    await http.close()  # type: ignore[no-untyped-call]
 
 
 async def test_create_fetch_update_delete(twilio: Client, sender: Sender) -> None:
@@ -44,8 +54,8 @@ async def test_create_fetch_update_delete(twilio: Client, sender: Sender) -> Non
     created = await twilio.messages.create_async(to=GOOD, from_=OURS, body="Hi Ann")
     assert (created.to, created.from_, created.body) == (GOOD, OURS, "Hi Ann")
     assert created.date_created is not None
-    fetched = await twilio.messages(created.sid).fetch_async()
-    assert (fetched.sid, fetched.status, fetched.price) == (created.sid, "delivered", "-0.00830")
+    fetched = await twilio.messages(str(created.sid)).fetch_async()
+    assert (fetched.sid, str(fetched.status), fetched.price) == (created.sid, "delivered", "-0.00830")
     redacted = await fetched.update_async(body="")
     assert redacted.body == ""
     assert await redacted.delete_async()
@@ -74,4 +84,4 @@ async def test_bad_credentials(sandbox: Sandbox) -> None:
     assert (raised.value.status, raised.value.code) == (401, 20003)
     with pytest.raises(TwilioException, match="Unable to fetch page"):
         await client.messages.list_async(limit=1)
-    await http.close()
+    await http.close()  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator
 
 from clarion.sandbox.callbacks import CONNECTIONS
 from tests.sandbox.parties import OURS, SID, TOKEN, Heard, Sender, WebDoor, eventually, statuses
