@@ -5,7 +5,7 @@ Fields are only ever added, each with a default, so that a running campaign surv
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
@@ -29,10 +29,58 @@ class CampaignRef(Contract):
 class Pacing(Contract):
     """The limits that can change while a campaign runs; None leaves one as it is."""
 
-    concurrency: int | None = None
-    per_second: float | None = None
-    per_minute: float | None = None
-    per_hour: float | None = None
+    concurrency: int | None = Field(None, ge=1, le=50)
+    per_second: float | None = Field(None, gt=0)
+    per_minute: float | None = Field(None, gt=0)
+    per_hour: float | None = Field(None, gt=0)
+    budget: float | None = Field(None, gt=0)
+
+
+class Snapshot(Contract):
+    """The campaign as the store sees it at ``as_of`` (epoch seconds)."""
+
+    as_of: float = 0.0
+    books: Books = Books()
+    outcomes: dict[str, int] = {}
+    per_minute: float = 0.0
+    eta: float | None = None
+    next_due_at: float | None = None
+    """When the next target may be contacted or looked up, if any is waiting."""
+    under_way: int = 0
+    """Contacts that have been started and not answered by the provider yet."""
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether there is nothing to do and nothing to wait for."""
+        return self.books.open == 0 and self.next_due_at is None
+
+
+class CampaignState(Contract):
+    """Everything a campaign workflow remembers, and all that continue-as-new carries over."""
+
+    model_config = ConfigDict(frozen=False, extra="ignore")
+
+    status: CampaignStatus = CampaignStatus.PREPARING
+    reason: str = ""
+    """Why the campaign is paused, cancelled or failed."""
+    lanes: int = 5
+    chunks_started: int = 0
+    snapshot: Snapshot = Snapshot()
+    files_imported: int = 0
+    started: bool = False
+    paused: bool = False
+    cancelled: bool = False
+    cancelled_at: float = 0.0
+    """Epoch seconds."""
+    by_temporal: bool = False
+    """Cancelled through Temporal's own request: the workflow ends as cancelled there, too."""
+    runs: int = 1
+
+
+class Retry(Contract):
+    """Which failed targets to try again; empty means every failure that another try can help."""
+
+    outcomes: tuple[str, ...] = ()
 
 
 class CampaignInput(Contract):
@@ -50,30 +98,10 @@ class CampaignInput(Contract):
     file_ids: tuple[int, ...] = ()
     """Audience files still to be imported."""
     heartbeat_timeout: float = 6.0
+    reopen: Retry | None = None
+    """Started again after its end, to try these failures once more."""
     carried: CampaignState | None = None
     """What an earlier run handed over at continue-as-new."""
-
-
-class CampaignState(Contract):
-    """Everything a campaign workflow remembers, and all that continue-as-new carries over."""
-
-    status: CampaignStatus = CampaignStatus.PREPARING
-    reason: str = ""
-    """Why the campaign is paused, cancelled or failed."""
-    lanes: int = 5
-    chunks_started: int = 0
-    books: Books = Books()
-    outcomes: dict[str, int] = {}
-    books_as_of: float = 0.0
-    started_at: float = 0.0
-    per_minute: float = 0.0
-    eta: float | None = None
-    next_due_at: float | None = None
-    under_way: int = 0
-    imported: bool = False
-    paused: bool = False
-    cancelled: bool = False
-    runs: int = 1
 
 
 class ImportOrder(Contract):
@@ -93,20 +121,6 @@ class ChunkOrder(Contract):
     seconds: float
 
 
-class Snapshot(Contract):
-    """The campaign as the store sees it at ``as_of`` (epoch seconds)."""
-
-    as_of: float = 0.0
-    books: Books = Books()
-    outcomes: dict[str, int] = {}
-    per_minute: float = 0.0
-    eta: float | None = None
-    next_due_at: float | None = None
-    """When the next target may be contacted or looked up, if any is waiting."""
-    under_way: int = 0
-    """Attempts whose end is not known yet."""
-
-
 class ChunkReport(Contract):
     """What one chunk came to, computed from the store so that a retried chunk reports the same whole."""
 
@@ -123,6 +137,8 @@ class SettleOrder(Contract):
 
     campaign: CampaignRef
     seconds: float
+    await_receipts: bool = True
+    """False takes ``sent`` as the last word at once: the campaign was cancelled."""
 
 
 class StatusChange(Contract):
@@ -140,12 +156,6 @@ class PacingChange(Contract):
 
     campaign: CampaignRef
     pacing: Pacing
-
-
-class Retry(Contract):
-    """Which failed targets to try again; empty means every failure that another try can help."""
-
-    outcomes: tuple[str, ...] = ()
 
 
 class RetryOrder(Contract):
@@ -168,6 +178,3 @@ class Reply(Contract):
     message: str = ""
     changed: int = 0
     under_way: int = 0
-
-
-CampaignInput.model_rebuild()

@@ -1,0 +1,61 @@
+"""The append-only log of what happened, per campaign and per target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+
+from clarion.store.database import Database
+from clarion.store.schema import events
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log. ``position`` is None for what concerns the whole campaign."""
+
+    id: int
+    campaign_key: int
+    position: int | None
+    at: float
+    kind: str
+    detail: str
+
+
+class Events:
+    """Reads and appends. Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def append(self, campaign_key: int, at: float, kind: str, detail: str, position: int | None = None) -> None:
+        """Add a line."""
+        row = {"campaign_key": campaign_key, "position": position, "at": at, "kind": kind, "detail": detail}
+        with self._database.write() as connection:
+            connection.execute(insert(events).values(row))
+
+    def latest(self, campaign_key: int, limit: int = 20) -> Sequence[Event]:
+        """The newest lines of a campaign, oldest first."""
+        query = select(events).where(events.c.campaign_key == campaign_key).order_by(events.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [Event(*row) for row in connection.execute(query)][::-1]
+
+    def of_target(self, campaign_key: int, position: int) -> Sequence[Event]:
+        """All lines about one target."""
+        query = select(events).where(events.c.campaign_key == campaign_key, events.c.position == position)
+        with self._database.read() as connection:
+            return [Event(*row) for row in connection.execute(query.order_by(events.c.id))]
+
+    def of_campaign(self, campaign_key: int) -> Sequence[Event]:
+        """All lines about the campaign as a whole."""
+        query = select(events).where(events.c.campaign_key == campaign_key, events.c.position.is_(None))
+        with self._database.read() as connection:
+            return [Event(*row) for row in connection.execute(query.order_by(events.c.id))]
+
+    def after(self, campaign_key: int, event_id: int, limit: int = 500) -> Sequence[Event]:
+        """Lines after an id, oldest first: what a watcher has not seen yet."""
+        query = select(events).where(events.c.campaign_key == campaign_key, events.c.id > event_id)
+        with self._database.read() as connection:
+            return [Event(*row) for row in connection.execute(query.order_by(events.c.id).limit(limit))]

@@ -1,0 +1,84 @@
+"""Audience files, kept in the store from the moment a campaign is started.
+
+So every worker on every machine reads the same bytes, an import resumes on exactly the file it began with, and it does
+not matter what becomes of the original.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import insert, select, update
+
+from clarion.store.database import Database
+from clarion.store.schema import audience_files, audience_parts
+
+PART = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceFile:
+    """A stored file and how far its import has come."""
+
+    id: int
+    campaign_key: int
+    name: str
+    size: int
+    sha256: str
+    rows_read: int
+    imported_at: float | None
+
+
+class Files:
+    """Keeps and returns audience files. Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def keep(self, campaign_key: int, path: Path) -> int:
+        """Copy a file into the store in pieces; return its id."""
+        digest = hashlib.sha256()
+        with path.open("rb") as source, self._database.write() as connection:
+            row = {"campaign_key": campaign_key, "name": path.name, "size": path.stat().st_size, "sha256": ""}
+            file_id = connection.execute(insert(audience_files).values(row).returning(audience_files.c.id)).scalar_one()
+            number = 0
+            while data := source.read(PART):
+                digest.update(data)
+                connection.execute(insert(audience_parts).values(file_id=file_id, number=number, data=data))
+                number += 1
+            connection.execute(
+                update(audience_files).where(audience_files.c.id == file_id).values(sha256=digest.hexdigest())
+            )
+        return int(file_id)
+
+    def get(self, file_id: int) -> AudienceFile:
+        """Return what is known of a file."""
+        with self._database.read() as connection:
+            return AudienceFile(*connection.execute(select(audience_files).where(audience_files.c.id == file_id)).one())
+
+    def of_campaign(self, campaign_key: int) -> list[AudienceFile]:
+        """Return the files of a campaign, in the order they came."""
+        query = (
+            select(audience_files).where(audience_files.c.campaign_key == campaign_key).order_by(audience_files.c.id)
+        )
+        with self._database.read() as connection:
+            return [AudienceFile(*row) for row in connection.execute(query)]
+
+    def write_to(self, file_id: int, path: Path) -> None:
+        """Write a stored file to ``path``, a piece at a time."""
+        with path.open("wb") as sink, self._database.read() as connection:
+            query = select(audience_parts.c.number).where(audience_parts.c.file_id == file_id)
+            for (number,) in connection.execute(query.order_by(audience_parts.c.number)).all():
+                piece = select(audience_parts.c.data).where(
+                    audience_parts.c.file_id == file_id, audience_parts.c.number == number
+                )
+                sink.write(connection.execute(piece).scalar_one())
+
+    def finish(self, file_id: int, now: float) -> None:
+        """Mark a file as imported and drop its bytes: the rows are targets now."""
+        with self._database.write() as connection:
+            connection.execute(update(audience_files).where(audience_files.c.id == file_id).values(imported_at=now))
+            connection.execute(audience_parts.delete().where(audience_parts.c.file_id == file_id))

@@ -1,0 +1,58 @@
+"""The store as one thing: everything that reads and writes the database, built once per process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from clarion.providers.ports import ReceiptReader
+from clarion.store.campaigns import Campaigns
+from clarion.store.database import Database
+from clarion.store.events import Events
+from clarion.store.files import Files
+from clarion.store.importing import Importing
+from clarion.store.inbox import Inbox
+from clarion.store.schema import conversations
+from clarion.store.suppressions import Suppressions
+from clarion.store.targets import Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A text that a person sent us."""
+
+    address: str
+    position: int | None
+    body: str
+    kind: str
+    received_at: float
+
+
+class Store:
+    """All parts of the store on one database. Blocking."""
+
+    def __init__(
+        self, url: str, *, tenant: str, grace: float, readers: Mapping[str, ReceiptReader] | None = None
+    ) -> None:
+        """Prepare the store at ``url``; ``grace`` is in seconds. Raises BadInput for an address that is none."""
+        self.database = Database(url)
+        self.campaigns = Campaigns(self.database)
+        self.targets = Targets(self.database, grace=grace)
+        self.files = Files(self.database)
+        self.importing = Importing(self.database)
+        self.events = Events(self.database)
+        self.suppressions = Suppressions(self.database)
+        self.inbox = Inbox(self.database, tenant, readers or {}, grace)
+
+    def conversations(self, campaign_key: int) -> Sequence[Conversation]:
+        """What people answered to a campaign, in order."""
+        c = conversations.c
+        query = select(c.address, c.position, c.body, c.kind, c.received_at).where(c.campaign_key == campaign_key)
+        with self.database.read() as connection:
+            return [Conversation(*row) for row in connection.execute(query.order_by(c.received_at))]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()

@@ -1,0 +1,67 @@
+"""How each kind of activity is timed and retried, and the figures that shape a campaign's chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+FINAL = ["BadInput", "NotFound"]
+"""Failures that no retry can mend: the input itself is wrong."""
+
+QUICK = timedelta(seconds=30)
+"""For activities that are one short transaction."""
+
+QUICK_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=10), non_retryable_error_types=FINAL
+)
+"""The database may be away for a while; a status that is not written yet is written when it is back."""
+
+IMPORT_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30), non_retryable_error_types=FINAL
+)
+
+CHUNK_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+    non_retryable_error_types=FINAL,
+)
+"""Without a maximum of attempts: a worker's shutdown counts as one. Tries per target are counted in the store."""
+
+IMPORT_LIMIT = timedelta(hours=6)
+BULK_LIMIT = timedelta(hours=1)
+CHUNK_GRACE = timedelta(minutes=10)
+"""What a chunk may take beyond its own seconds before Temporal gives up on it."""
+
+LANES_PER_CHUNK = 10
+"""Lanes that one activity holds: 50 lanes cost 5 heartbeats a second."""
+
+SMALLEST_CHUNK = 5
+"""Targets per lane below which a chunk is not cut: otherwise the tail crumbles into activities of one."""
+
+SETTLE_SECONDS = 300.0
+"""One look-out for receipts; longer ones would only be slower to move to another worker."""
+
+LONG_WAIT = 5.0
+"""Seconds; when nothing is due for longer and no receipt is awaited, the workflow sleeps on a timer."""
+
+CANCEL_PATIENCE = 900.0
+"""Seconds that a cancelled campaign waits for attempts whose outcome is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkShape:
+    """How much one chunk takes on."""
+
+    lanes: int
+    size: int
+
+
+def next_chunk(*, free_lanes: int, all_lanes: int, size_per_lane: int, left: int) -> ChunkShape:
+    """Shape the next chunk: large while much is left, smaller near the end, so that the lanes finish together."""
+    lanes = min(free_lanes, LANES_PER_CHUNK)
+    share = -(-left * lanes // (2 * all_lanes)) if left > 0 else 0
+    size = max(min(share, size_per_lane * lanes), min(SMALLEST_CHUNK, size_per_lane) * lanes)
+    return ChunkShape(lanes, size)

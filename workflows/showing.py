@@ -1,0 +1,103 @@
+"""What people see of a campaign in Temporal's Web UI: summaries, current details, search attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+with workflow.unsafe.imports_passed_through():
+    from clarion.contracts import CampaignInput, CampaignState, Snapshot
+    from clarion.domain.campaign import CampaignStatus
+
+STATUS = SearchAttributeKey.for_keyword("CampaignStatus")
+CHANNEL = SearchAttributeKey.for_keyword("CampaignChannel")
+TENANT = SearchAttributeKey.for_keyword("TenantId")
+NAME = SearchAttributeKey.for_keyword("CampaignName")
+TOTAL = SearchAttributeKey.for_int("CampaignTotal")
+DONE = SearchAttributeKey.for_int("CampaignDone")
+FAILED = SearchAttributeKey.for_int("CampaignFailed")
+PERCENT = SearchAttributeKey.for_float("CampaignPercent")
+
+SEARCH_ATTRIBUTES = (STATUS, CHANNEL, TENANT, NAME, TOTAL, DONE, FAILED, PERCENT)
+"""SQL visibility has 10 keyword, 3 integer and 3 double columns per namespace: these leave room for a neighbour."""
+
+STEP = 5.0
+"""Percent between two updates of the search attributes: each is an event and, on Temporal Cloud, an action."""
+
+
+def first_search_attributes(given: CampaignInput) -> TypedSearchAttributes:
+    """Search attributes that a campaign starts with."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(STATUS, CampaignStatus.PREPARING.value),
+            SearchAttributePair(CHANNEL, given.channel.value),
+            SearchAttributePair(TENANT, given.campaign.tenant),
+            SearchAttributePair(NAME, given.name[:200]),
+            SearchAttributePair(PERCENT, 0.0),
+        ]
+    )
+
+
+def static_summary(given: CampaignInput) -> str:
+    """One line that never changes."""
+    return f"{given.name} · {given.channel} · {given.campaign.tenant}"
+
+
+def moment(at: float) -> str:
+    """Epoch seconds for people, in UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(slots=True)
+class Showing:
+    """Keeps the Web UI up to date: details each time, search attributes only when they moved enough."""
+
+    given: CampaignInput
+    status: CampaignStatus | None = None
+    percent: float = -100.0
+
+    def show(self, state: CampaignState) -> None:
+        """Show the campaign's state."""
+        workflow.set_current_details(details(self.given, state))
+        books = state.snapshot.books
+        moved = abs(books.percent - self.percent) >= STEP
+        if state.status != self.status or moved:
+            self.status, self.percent = state.status, books.percent
+            workflow.upsert_search_attributes(
+                [
+                    STATUS.value_set(state.status.value),
+                    TOTAL.value_set(books.total),
+                    DONE.value_set(books.succeeded),
+                    FAILED.value_set(books.failed),
+                    PERCENT.value_set(books.percent),
+                ]
+            )
+
+
+def details(given: CampaignInput, state: CampaignState) -> str:
+    """The campaign as Markdown."""
+    snapshot = state.snapshot
+    books = snapshot.books
+    lines = [
+        f"### {given.name} — {state.status}",
+        *([f"**{state.reason}**", ""] if state.reason else []),
+        f"{books.percent:g} % of {books.total:,} · {state.lanes} lanes · {_pace(snapshot)}",
+        "",
+        "| pending | waiting | active | succeeded | failed | skipped | unknown | cancelled |",
+        "|---|---|---|---|---|---|---|---|",
+        f"| {books.pending:,} | {books.waiting:,} | {books.active:,} | {books.succeeded:,} | {books.failed:,} "
+        f"| {books.skipped:,} | {books.unknown:,} | {books.cancelled:,} |",
+        "",
+        ", ".join(f"{outcome} {n:,}" for outcome, n in snapshot.outcomes.items()),
+        "",
+        f"as of {moment(snapshot.as_of)} · chunk {state.chunks_started} · run {state.runs}" if snapshot.as_of else "",
+    ]
+    return "\n".join(lines)
+
+
+def _pace(snapshot: Snapshot) -> str:
+    rate = f"{snapshot.per_minute:,.0f} a minute"
+    return f"{rate} · expected end {moment(snapshot.eta)}" if snapshot.eta else rate

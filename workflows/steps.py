@@ -1,0 +1,124 @@
+"""What a campaign workflow has done for it: one typed call per activity, with its timeouts, retries and summary."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from activities.audience import AudienceActivities
+    from activities.books import BookActivities
+    from activities.messages import MessageActivities
+    from clarion.contracts import (
+        CampaignInput,
+        ChunkOrder,
+        ChunkReport,
+        ImportOrder,
+        Pacing,
+        PacingChange,
+        Retry,
+        RetryOrder,
+        SettleOrder,
+        Snapshot,
+        StatusChange,
+    )
+    from workflows import policies
+
+
+class Steps:
+    """The steps of one campaign."""
+
+    def __init__(self, given: CampaignInput) -> None:
+        """Bind the steps to a campaign."""
+        self._campaign = given.campaign
+        self._alive = timedelta(seconds=given.heartbeat_timeout)
+
+    async def import_audience(self, file_id: int) -> Snapshot:
+        """Stream an audience file into the store."""
+        return await workflow.execute_activity_method(
+            AudienceActivities.import_audience,
+            ImportOrder(campaign=self._campaign, file_id=file_id),
+            start_to_close_timeout=policies.IMPORT_LIMIT,
+            heartbeat_timeout=self._alive,
+            retry_policy=policies.IMPORT_RETRY,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary="import the audience",
+        )
+
+    async def dispatch(self, order: ChunkOrder) -> ChunkReport:
+        """Work on one chunk."""
+        return await workflow.execute_activity_method(
+            MessageActivities.dispatch_message_chunk,
+            order,
+            start_to_close_timeout=timedelta(seconds=order.seconds) + policies.CHUNK_GRACE,
+            heartbeat_timeout=self._alive,
+            retry_policy=policies.CHUNK_RETRY,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"chunk {order.number} · {order.size} targets",
+        )
+
+    async def settle(self, *, await_receipts: bool, summary: str) -> Snapshot:
+        """Wait for receipts and due targets."""
+        return await workflow.execute_activity_method(
+            BookActivities.settle,
+            SettleOrder(campaign=self._campaign, seconds=policies.SETTLE_SECONDS, await_receipts=await_receipts),
+            start_to_close_timeout=timedelta(seconds=policies.SETTLE_SECONDS) + policies.CHUNK_GRACE,
+            heartbeat_timeout=self._alive,
+            retry_policy=policies.CHUNK_RETRY,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=summary,
+        )
+
+    async def record_status(self, change: StatusChange) -> Snapshot:
+        """Write the campaign's status."""
+        return await workflow.execute_activity_method(
+            BookActivities.record_status,
+            change,
+            start_to_close_timeout=policies.QUICK,
+            retry_policy=policies.QUICK_RETRY,
+            summary=change.status.value,
+        )
+
+    async def change_pacing(self, pacing: Pacing) -> Snapshot:
+        """Write new limits."""
+        return await workflow.execute_activity_method(
+            BookActivities.change_pacing,
+            PacingChange(campaign=self._campaign, pacing=pacing),
+            start_to_close_timeout=policies.QUICK,
+            retry_policy=policies.QUICK_RETRY,
+            summary="limits",
+        )
+
+    async def requeue_failed(self, retry: Retry) -> int:
+        """Make failed targets due again; returns how many."""
+        return await workflow.execute_activity_method(
+            BookActivities.requeue_failed,
+            RetryOrder(campaign=self._campaign, retry=retry),
+            start_to_close_timeout=policies.BULK_LIMIT,
+            heartbeat_timeout=self._alive,
+            retry_policy=policies.QUICK_RETRY,
+            summary="try failed targets again",
+        )
+
+    async def cancel_remaining(self) -> Snapshot:
+        """Cancel every target that is not under way; only while no chunk runs."""
+        return await workflow.execute_activity_method(
+            BookActivities.cancel_remaining,
+            self._campaign,
+            start_to_close_timeout=policies.BULK_LIMIT,
+            heartbeat_timeout=self._alive,
+            retry_policy=policies.QUICK_RETRY,
+            summary="cancel what is left",
+        )
+
+    async def close_books(self) -> Snapshot:
+        """Check the books; returns only when they balance."""
+        return await workflow.execute_activity_method(
+            BookActivities.close_books,
+            self._campaign,
+            start_to_close_timeout=policies.BULK_LIMIT,
+            retry_policy=policies.QUICK_RETRY,
+            summary="close the books",
+        )
