@@ -40,6 +40,9 @@ _SIGNATURES = (
 )
 _CONTROL = bytes(b for b in range(32) if b not in b"\0\t\n\v\f\r\x1a\x1b") + b"\x7f"
 _BINARY_SHARE = 0.02
+_FEW_ODD = 8
+_FEW_NUL = 64
+"""Fewer of them are an accident in a small file, not the sign of a binary one."""
 _NUL_SHARE = 0.3
 UNREADABLE = re.compile("[\udc80-\udcff\ufffd]")
 """What a byte that does not belong to the encoding becomes when it is read with `TextForm.errors`."""
@@ -70,7 +73,14 @@ def detect_encoding(path: Path, name: str, given: str | None = None) -> TextForm
     with path.open("rb") as file:
         head = file.read(_HEAD)
     marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
-    encoding = _checked_encoding(given) if given else marked or _unmarked_utf16(head)
+    found = marked or _unmarked_utf16(head)
+    encoding = _checked_encoding(given) if given else found
+    if given and encoding in ("utf-16", "utf-32"):
+        if not (found or "").startswith(encoding):
+            raise BadInput(
+                f"{name} is not in {given}: it lacks the mark such files begin with; leave the encoding out."
+            )
+        encoding = found
     _refuse_binary(head, name, wide=(encoding or "").startswith(("utf-16", "utf-32")))
     if given and encoding:
         return _as_given(path, name, encoding)
@@ -104,7 +114,7 @@ def _eight_bit(path: Path, name: str, encoding: str) -> TextForm:
 
 def _checked_encoding(given: str) -> str:
     try:
-        b"".decode(given)
+        str(b"a", given, "replace")
         return codecs.lookup(given).name
     except (LookupError, ValueError):
         common = ", ".join(_COMMON)
@@ -119,9 +129,9 @@ def _unmarked_utf16(head: bytes) -> str | None:
     if not pairs:
         return None
     even, odd = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
-    if odd > _NUL_SHARE * pairs and even * 20 < odd:
+    if odd > max(_FEW_ODD, _NUL_SHARE * pairs) and even * 20 < odd:
         return "utf-16-le"
-    if even > _NUL_SHARE * pairs and odd * 20 < even:
+    if even > max(_FEW_ODD, _NUL_SHARE * pairs) and odd * 20 < even:
         return "utf-16-be"
     return None
 
@@ -133,7 +143,8 @@ def _refuse_binary(head: bytes, name: str, *, wide: bool) -> None:
         if head.startswith(signature):
             raise BadInput(f"{name} is not a text file but {what}.")
     odd_bytes = len(head) - len(head.translate(None, _CONTROL))
-    if not wide and (odd_bytes > _BINARY_SHARE * len(head) or head.count(0) > _NUL_SHARE * len(head)):
+    many_odd = odd_bytes > max(_FEW_ODD, _BINARY_SHARE * len(head))
+    if not wide and (many_odd or head.count(0) > max(_FEW_NUL, _NUL_SHARE * len(head))):
         raise BadInput(f"{name} is not a text file, it is full of control characters; export the table as CSV or XLSX.")
 
 

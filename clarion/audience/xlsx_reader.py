@@ -126,7 +126,10 @@ class XlsxReader:
         sheet = book[self._sheet]
         sheet.reset_dimensions()  # what a file says about its own size is often wrong
         with self._whole():
-            yield from sheet.iter_rows(values_only=True, max_row=_MOST_ROWS)
+            for number, values in enumerate(sheet.iter_rows(values_only=True, max_row=_MOST_ROWS + 1), 1):
+                if number > _MOST_ROWS:  # without this, a false row number would be filled up to with empty rows
+                    raise BadInput(f"{self._name} names a row below the last one of any spreadsheet; save it anew.")
+                yield values
 
     def _read_header(self) -> tuple[tuple[str, ...], tuple[int, ...]]:
         for number, values in enumerate(self._stream(self._book), 1):
@@ -172,15 +175,10 @@ class XlsxReader:
         with zipfile.ZipFile(self._path) as archive:
             for part in archive.namelist():
                 if part.startswith("xl/worksheets/") and part.endswith(".xml"):
-                    with archive.open(part) as stream:
-                        tail = b""
-                        while data := tail + stream.read(_PIECE):
-                            if _RESULT.search(data):
-                                return False
-                            found = found or bool(_FORMULA.search(data))
-                            if len(data) <= len(tail):
-                                break
-                            tail = data[-_LONGEST_RESULT_TAG:]
+                    for data in _pieces_with_formulas(archive, part):
+                        if _RESULT.search(data):
+                            return False
+                        found = found or bool(_FORMULA.search(data))
         return found
 
     def _refuse_other_files(self) -> None:
@@ -211,6 +209,17 @@ class XlsxReader:
                 f"{self._name} is damaged or not an Excel workbook ({type(error).__name__}); "
                 "open it in a spreadsheet program and save it anew, or save it as CSV."
             ) from error
+
+
+def _pieces_with_formulas(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """Yield the pieces of a part that may hold a formula; they overlap, so that no tag is cut in two."""
+    with archive.open(part) as stream:
+        tail = b""
+        while piece := stream.read(_PIECE):
+            data = tail + piece
+            if b"<f" in data or b":f" in data:  # a hundred times faster than the patterns, and enough for most files
+                yield data
+            tail = data[-_LONGEST_RESULT_TAG:]
 
 
 def _clean(value: object) -> str:
