@@ -85,7 +85,7 @@ def _numbering(region: str) -> _Numbering | None:
     if metadata is None or metadata.country_code is None:
         return None
     trunk = metadata.national_prefix_for_parsing or _NEVER
-    detours = [metadata.international_prefix or _NEVER, str(metadata.country_code)]
+    detours = [metadata.international_prefix or _NEVER]
     if metadata.national_prefix_transform_rule:
         detours.append(trunk)
     return _Numbering(metadata.country_code, re.compile(trunk), re.compile("|".join(f"(?:{d})" for d in detours)))

@@ -126,7 +126,7 @@ def test_a_folder_is_no_campaign(tmp_path: Path) -> None:
         (b"a: *b\n", "line 1: not readable as YAML"),
         (b"a: &b [*b]\n", "not readable as YAML"),
         (b"a: \x07\n", "not readable as YAML"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 5_000, "nested too deeply"),
         (b"a: " + b"9" * 5000, "not readable as YAML"),
         (b"- sms\n", "and this is a list"),
         (b"just words", 'and this is "just words"'),
@@ -135,8 +135,9 @@ def test_a_folder_is_no_campaign(tmp_path: Path) -> None:
 )
 def test_a_broken_file_is_refused_with_the_place(tmp_path: Path, content: bytes, said: str) -> None:
     path = write(tmp_path, content)
-    assert said in refusal(path)
-    assert refusal(path).startswith(f"{path}: ")
+    sentence = refusal(path)
+    assert said in sentence
+    assert sentence.startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_broken_file_is_refused_with_the_place(tmp_path: Path, content: bytes,
         ("", "the file is empty"),
         ('{"name": "x",\n}', "line 2: not readable as JSON"),
         ('{"name": 1, "name": 2}', 'the key "name" is given a second time'),
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 5_000, "nested too deeply"),
         ('{"name": ' + "9" * 5000 + "}", "not readable as JSON"),
         ('{"name": "\\ud800"}', "name is "),
     ],

@@ -25,6 +25,8 @@ from clarion.domain.phone import InvalidPhone, candidate_zones, known_region, no
         ("0151 12345678", "DE", "+4915112345678"),
         ("02 3661 8300", "IT", "+390236618300"),
         ("011 15 2345-6789", "AR", "+5491123456789"),
+        ("0 15 11 96123-4567", "BR", "+5511961234567"),
+        ("464-1142", "AG", "+12684641142"),
         ("0049 151 12345678", "US", "+4915112345678"),
         ("0049 151 12345678", None, "+4915112345678"),
         ("011 49 151 12345678", "US", "+4915112345678"),
@@ -56,6 +58,7 @@ def test_harmless_damage_by_a_spreadsheet_is_repaired(raw: str) -> None:
         ("+999 123456789", None, "its country code does not exist"),
         ("+1 111 111 1111", None, "no such number is given out"),
         ("+0 415 555 2671", None, "its country code does not exist"),
+        ("015 112340000", "IL", "it is too short"),  # 015 dials abroad from there; 0 alone dials inside
         ("4155552671 ext. 12", "US", "it has an extension"),
         ("4155552671 / 4155552672", "US", "more than one number"),
         ("4155552671; 4155552672", "US", "more than one number"),
