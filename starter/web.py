@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from clarion.domain.errors import BadInput, ClarionError
+from clarion.domain.errors import BadInput, ClarionError, Unreachable
 from clarion.settings import Settings
 from starter.webhooks import Inbox, webhook_routes
 
@@ -25,6 +26,7 @@ LONGEST_HEALTH = 5.0
 LONGEST_GOODBYE = 10
 """Seconds for requests under way to end when the process is asked to stop."""
 BACKLOG = 1024
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -107,9 +109,25 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def web_server(app: FastAPI) -> uvicorn.Server:
+class WebServer(uvicorn.Server):
+    """Uvicorn without its hold on the process: neither signals nor a failed start end it before our own parts end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to whoever runs the process."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start. Raises Unreachable when what runs beside the requests does not start."""
+        try:
+            await super().startup(sockets=sockets)
+        except SystemExit:
+            raise Unreachable("The web door could not start; its log says why.") from None
+
+
+def web_server(app: FastAPI) -> WebServer:
     """Return the server for an application; ``should_exit`` stops it once the requests under way have ended."""
-    return uvicorn.Server(
+    return WebServer(
         uvicorn.Config(
             app,
             log_config=None,
@@ -122,6 +140,22 @@ def web_server(app: FastAPI) -> uvicorn.Server:
 
 
 async def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM. Raises BadInput when the port cannot be had."""
+    """Serve until SIGINT, SIGTERM or cancellation, and end gracefully.
+
+    Raises BadInput when the port cannot be had, Unreachable when what runs beside the requests does not start.
+    """
+    server = web_server(app)
+    loop = asyncio.get_running_loop()
     with listen(host, port) as door:
-        await web_server(app).serve(sockets=[door])
+        for number in STOPPING:
+            loop.add_signal_handler(number, server.handle_exit, number, None)
+        running = asyncio.ensure_future(server.serve(sockets=[door]))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            server.should_exit = True
+            await running
+            raise
+        finally:
+            for number in STOPPING:
+                loop.remove_signal_handler(number)

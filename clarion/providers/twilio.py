@@ -56,7 +56,7 @@ class TwilioMessenger(Messenger):
     def __init__(self, account: Account, status_callback: str | None, transport: TwilioTransport) -> None:
         self._account = account
         self._transport = transport
-        client = Client(  # type: ignore[no-untyped-call]
+        client = Client(
             account.sid,
             account.auth_token.get_secret_value(),
             http_client=transport,

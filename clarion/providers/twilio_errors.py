@@ -147,6 +147,7 @@ RULES: Mapping[int, Rule] = {
             21215: "calls to this country are not permitted for the account; allow it in Twilio's geo permissions",
             21220: "the call is no longer in progress",
             21408: "texts to this country are not permitted for the account; allow it in Twilio's geo permissions",
+            21266: "the number to send to is the sender itself",
             21604: "no number to send to was given",
         },
     ),

@@ -36,14 +36,14 @@ class TwilioReceipts(ReceiptReader):
     """Reads the webhooks that Twilio signs with one account's auth token."""
 
     def __init__(self, auth_token: str) -> None:
-        self._validator = RequestValidator(auth_token)  # type: ignore[no-untyped-call]
+        self._validator = RequestValidator(auth_token)
 
     def verify(self, url: str, form: Mapping[str, str], signature: str) -> bool:
         """Whether Twilio really sent this to the public ``url``, query included.
 
         A form in which fields repeat is given as a multi-mapping with ``getlist``.
         """
-        return bool(self._validator.validate(url, form, signature))  # type: ignore[no-untyped-call]
+        return bool(self._validator.validate(url, form, signature))
 
     def status(self, form: Mapping[str, str], attempt: str | None) -> StatusReceipt:
         """Read a status callback. Raises BadInput when the form is not one."""

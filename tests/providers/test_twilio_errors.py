@@ -40,7 +40,7 @@ def test_what_is_wrong_for_everybody_stops_the_campaign(code: int) -> None:
         ((21211, 21612, 21614, 21635, 21214, 21217, 13223, 13224, 13225, 21202, 21216), Outcome.INVALID_NUMBER),
         ((21610,), Outcome.OPTED_OUT),
         ((21602, 21605, 21617, 21619), Outcome.REJECTED_CONTENT),
-        ((21408, 21215, 13227, 21604), Outcome.FAILED),
+        ((21408, 21215, 13227, 21266, 21604), Outcome.FAILED),
     ],
 )
 def test_what_is_wrong_with_one_target_ends_that_target(codes: tuple[int, ...], outcome: Outcome) -> None:

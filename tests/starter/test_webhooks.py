@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +23,7 @@ from clarion.domain.errors import BadInput, Unreachable
 from clarion.providers.raw import RawReceipt
 from clarion.settings import Account, Settings
 from starter import webhooks
-from starter.web import create_app, listen, web_server
+from starter.web import create_app, listen, serve, web_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -72,7 +74,7 @@ class Door:
 
 
 def sign(path: str, form: Mapping[str, str], token: str = TOKEN) -> str:
-    return str(RequestValidator(token).compute_signature(PUBLIC + path, form))  # type: ignore[no-untyped-call]
+    return str(RequestValidator(token).compute_signature(PUBLIC + path, form))
 
 
 def settings(public_url: str | None = PUBLIC) -> Settings:
@@ -336,6 +338,47 @@ async def test_what_runs_beside_the_requests_is_started_and_stopped() -> None:
     async with served(app) as url, aiohttp.ClientSession() as http, http.get(f"{url}/healthz"):
         assert events == ["started"]
     assert events == ["started", "stopped"]
+
+
+async def answering(url: str) -> None:
+    async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(aiohttp.ClientConnectorError):
+                async with http.get(f"{url}/healthz") as answer:
+                    assert answer.status == 200
+                    return
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+async def test_serving_ends_gracefully(free_port: int, by_signal: bool) -> None:
+    events: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def beside(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        events.append("stopped")
+
+    serving = asyncio.create_task(serve(create_app(settings(), Shelf(), healthy, beside), "127.0.0.1", free_port))
+    await answering(f"http://127.0.0.1:{free_port}")
+    if by_signal:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving
+    else:
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+    assert events == ["stopped"]
+
+
+async def test_serving_says_so_when_it_cannot_start(free_port: int) -> None:
+    @contextlib.asynccontextmanager
+    async def beside(_: FastAPI) -> AsyncIterator[None]:
+        raise OSError("no disk")
+        yield
+
+    with pytest.raises(Unreachable, match="could not start"):
+        await serve(create_app(settings(), Shelf(), healthy, beside), "127.0.0.1", free_port)
 
 
 async def test_a_port_in_use_is_said_in_one_sentence() -> None:
