@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 from pydantic import SecretStr
 
+from clarion.providers.ports import OutgoingText
+from clarion.providers.twilio import TwilioMessenger, open_twilio
 from clarion.settings import Account
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 SID = "AC" + "0" * 32
 SENDER = "+15005550006"
@@ -143,3 +142,20 @@ def account(base_url: str, *, timeout: float = 5.0, service: str | None = None) 
         base_url=base_url,
         timeout=timeout,
     )
+
+
+TEXT = OutgoingText(attempt="7.12.1", to=PERSON, body="Hello")
+CREATED = datetime(2023, 8, 24, 5, 1, 45, tzinfo=UTC).timestamp()
+RECEIPTS = "https://example.com/webhooks/twilio/main/status"
+
+
+@asynccontextmanager
+async def messenger_to(
+    *script: Step, patience: float = 5.0, service: str | None = None, receipts: str | None = RECEIPTS
+) -> AsyncIterator[tuple[TwilioMessenger, ScriptedTwilio]]:
+    async with scripted_twilio(*script) as twilio:
+        messenger = await open_twilio(account(twilio.url, timeout=patience, service=service), receipts)
+        try:
+            yield messenger, twilio
+        finally:
+            await messenger.close()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
@@ -23,39 +20,24 @@ from clarion.providers.ports import (
     Scope,
     Unavailable,
 )
-from clarion.providers.twilio import TwilioMessenger, open_twilio
+from clarion.providers.twilio import open_twilio
 from tests.providers.scripted_twilio import (
     PERSON,
+    RECEIPTS,
     SENDER,
     SID,
-    ScriptedTwilio,
+    TEXT,
     Step,
     account,
     cuts_the_body,
     drops,
     hangs,
     message,
+    messenger_to,
     page,
     refuses,
     says,
-    scripted_twilio,
 )
-
-TEXT = OutgoingText(attempt="7.12.1", to=PERSON, body="Hello")
-CREATED = datetime(2023, 8, 24, 5, 1, 45, tzinfo=UTC).timestamp()
-RECEIPTS = "https://example.com/webhooks/twilio/main/status"
-
-
-@asynccontextmanager
-async def messenger_to(
-    *script: Step, patience: float = 5.0, service: str | None = None, receipts: str | None = RECEIPTS
-) -> AsyncIterator[tuple[TwilioMessenger, ScriptedTwilio]]:
-    async with scripted_twilio(*script) as twilio:
-        messenger = await open_twilio(account(twilio.url, timeout=patience, service=service), receipts)
-        try:
-            yield messenger, twilio
-        finally:
-            await messenger.close()
 
 
 async def test_sends_the_text_with_our_attempt_in_the_callback() -> None:
@@ -243,110 +225,6 @@ async def test_a_hundred_texts_travel_at_once() -> None:
     async with messenger_to(waits_for_all) as (messenger, twilio):
         await asyncio.gather(*(messenger.send(TEXT) for _ in range(100)))
     assert len(twilio.seen) == 100
-
-
-async def test_finds_the_text_that_was_sent() -> None:
-    async with messenger_to(page(message(1, status="delivered"))) as (messenger, twilio):
-        verdict = await messenger.find(TEXT, CREATED - 1, known=())
-    assert verdict is not None
-    assert (verdict.outcome, verdict.final) == (Outcome.DELIVERED, True)
-    assert verdict.provider_reference == "SM" + "0" * 31 + "1"
-    assert twilio.seen[0].query == {"To": PERSON, "From": SENDER, "PageSize": "100"}
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        message(body="Something else"),
-        message(direction="inbound"),
-        message(date_created="Thu, 24 Aug 2023 04:59:45 +0000"),
-    ],
-)
-async def test_does_not_take_another_message_for_ours(other: dict[str, object]) -> None:
-    async with messenger_to(page(other)) as (messenger, _):
-        assert await messenger.find(TEXT, CREATED, known=()) is None
-
-
-async def test_a_message_of_another_attempt_is_not_ours() -> None:
-    async with messenger_to(page(message(1), message(2, date_created=None))) as (messenger, _):
-        verdict = await messenger.find(TEXT, CREATED, known={"SM" + "0" * 31 + "1"})
-        assert verdict is not None
-        assert verdict.provider_reference == "SM" + "0" * 31 + "2"
-
-
-async def test_the_message_nearest_in_time_is_ours() -> None:
-    later = message(1, date_created="Thu, 24 Aug 2023 05:20:00 +0000")
-    async with messenger_to(page(later, message(2))) as (messenger, _):
-        verdict = await messenger.find(TEXT, CREATED - 2, known=())
-    assert verdict is not None
-    assert verdict.provider_reference == "SM" + "0" * 31 + "2"
-
-
-async def test_with_a_messaging_service_only_its_messages_are_ours() -> None:
-    service = "MG" + "0" * 32
-    rows = page(message(1), message(2, messaging_service_sid=service, **{"from": "+15005550009"}))
-    async with messenger_to(rows, service=service) as (messenger, twilio):
-        verdict = await messenger.find(TEXT, CREATED, known=())
-    assert verdict is not None
-    assert verdict.provider_reference == "SM" + "0" * 31 + "2"
-    assert "From" not in twilio.seen[0].query
-
-
-@pytest.mark.parametrize(
-    ("sent", "stored"),
-    [
-        ("It’s on — “now”", 'It\'s on - "now"'),
-        ("Hello", "Sent from your Twilio trial account - Hello"),
-        ("Hello ", "Hello"),
-        ("a\N{NO-BREAK SPACE}b…", "a b..."),
-    ],
-)
-async def test_finds_a_text_that_twilio_stored_in_plainer_signs(sent: str, stored: str) -> None:
-    async with messenger_to(page(message(body=stored))) as (messenger, _):
-        assert await messenger.find(OutgoingText("1.1.1", PERSON, sent), CREATED, known=()) is not None
-
-
-async def test_looks_on_the_following_pages() -> None:
-    others = page(message(1, body="x"), following=f"/2010-04-01/Accounts/{SID}/Messages.json?Page=1&PageToken=PA1")
-    async with messenger_to(others, page(message(2))) as (messenger, twilio):
-        assert await messenger.find(TEXT, CREATED, known=()) is not None
-    assert twilio.seen[1].query == {"Page": "1", "PageToken": "PA1"}
-
-
-async def test_stops_at_a_page_that_is_older_than_the_attempt() -> None:
-    old = page(message(1, date_created="Thu, 24 Aug 2023 04:00:00 +0000"), following="/2010-04-01/next")
-    async with messenger_to(old) as (messenger, twilio):
-        assert await messenger.find(TEXT, CREATED, known=()) is None
-    assert len(twilio.seen) == 1
-
-
-async def test_never_says_that_there_is_nothing_without_having_seen_all() -> None:
-    endless = page(message(1, body="x"), following="/2010-04-01/next")
-    async with messenger_to(endless) as (messenger, _):
-        with pytest.raises(OutcomeUnknown, match="may be among them"):
-            await messenger.find(TEXT, CREATED, known=())
-
-
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [
-        (refuses(401, 20003), AccountBroken),
-        (refuses(429, 20429, Retry_After="3"), RateLimited),
-        (refuses(400, 21211), OutcomeUnknown),
-        (refuses(500, 20500), OutcomeUnknown),
-        (says(200, "<html>"), OutcomeUnknown),
-        (says(200, {"messages": [], "also": []}), OutcomeUnknown),
-        (says(200, {"messages": [1]}), OutcomeUnknown),
-        (drops, OutcomeUnknown),
-    ],
-)
-async def test_a_list_that_cannot_be_read_proves_nothing(step: Step, expected: type[ProviderError]) -> None:
-    async with messenger_to(step) as (messenger, _):
-        with pytest.raises(ProviderError) as caught:
-            await messenger.find(TEXT, CREATED, known=())
-    assert type(caught.value) is expected
-    assert PERSON not in str(caught.value)
-    assert caught.value.__cause__ is None
 
 
 async def test_the_check_contacts_nobody() -> None:

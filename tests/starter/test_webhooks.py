@@ -4,107 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
-from pydantic import SecretStr
 from starlette.datastructures import ImmutableMultiDict
-from twilio.request_validator import RequestValidator
 
-from clarion.domain.errors import BadInput, Unreachable
-from clarion.providers.raw import RawReceipt
-from clarion.settings import Account, Settings
+from clarion.domain.errors import Unreachable
 from starter import webhooks
-from starter.web import create_app, listen, serve, web_server
+from tests.starter.web_door import (
+    DELIVERED,
+    FORM,
+    INBOUND,
+    STATUS,
+    Door,
+    opened,
+    sign,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-TOKEN = "12345"
-PUBLIC = "https://clarion.example/base"
-STATUS = "/webhooks/twilio/main/status"
-INBOUND = "/webhooks/twilio/main/inbound"
-FORM = "application/x-www-form-urlencoded"
-DELIVERED = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+14155552671", "FromCity": ""}
-
-
-@dataclass
-class Shelf:
-    """An inbox that keeps receipts in memory, or breaks when told to."""
-
-    kept: list[RawReceipt] = field(default_factory=list)
-    broken: Exception | None = None
-
-    async def keep(self, receipt: RawReceipt) -> None:
-        if self.broken is not None:
-            raise self.broken
-        self.kept.append(receipt)
-
-
-@dataclass
-class Door:
-    url: str
-    shelf: Shelf
-    http: aiohttp.ClientSession
-
-    async def post(
-        self,
-        path: str,
-        body: bytes | Mapping[str, str],
-        *,
-        signature: str | None = None,
-        content_type: str = FORM,
-    ) -> tuple[int, str, Mapping[str, str]]:
-        raw = body if isinstance(body, bytes) else urlencode(body).encode()
-        headers = {"Content-Type": content_type}
-        if signature is not None:
-            headers["X-Twilio-Signature"] = signature
-        async with self.http.post(self.url + path, data=raw, headers=headers) as answer:
-            return answer.status, await answer.text(), answer.headers
-
-    async def signed(self, path: str, form: Mapping[str, str]) -> tuple[int, str, Mapping[str, str]]:
-        return await self.post(path, form, signature=sign(path, form))
-
-
-def sign(path: str, form: Mapping[str, str], token: str = TOKEN) -> str:
-    return str(RequestValidator(token).compute_signature(PUBLIC + path, form))
-
-
-def settings(public_url: str | None = PUBLIC) -> Settings:
-    account = Account(sid="AC" + "0" * 32, auth_token=SecretStr(TOKEN), from_number="+15005550006")
-    return Settings(accounts={"main": account}, public_url=public_url)
-
-
-async def healthy() -> None:
-    pass
-
-
-@contextlib.asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    server = web_server(app)
-    with listen("127.0.0.1", 0) as port:
-        running = asyncio.create_task(server.serve(sockets=[port]))
-        try:
-            yield f"http://127.0.0.1:{port.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    public_url: str | None = PUBLIC, health: Callable[[], Awaitable[None]] = healthy
-) -> AsyncIterator[Door]:
-    shelf = Shelf()
-    async with served(create_app(settings(public_url), shelf, health)) as url, aiohttp.ClientSession() as http:
-        yield Door(url, shelf, http)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -291,100 +211,3 @@ async def test_a_sender_who_hangs_up_does_not_break_the_door(door: Door) -> None
         await writer.wait_closed()
     assert (await door.signed(STATUS, DELIVERED))[0] == 204
     assert len(door.shelf.kept) == 1
-
-
-async def test_lives_and_is_ready(door: Door) -> None:
-    async with door.http.get(door.url + "/healthz") as answer:
-        assert (answer.status, await answer.json()) == (200, {"status": "alive"})
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert "server" not in answer.headers
-    async with door.http.get(door.url + "/readyz") as answer:
-        assert answer.status == 200
-
-
-@pytest.mark.parametrize(
-    ("trouble", "reason"),
-    [
-        (Unreachable("The database at x does not answer."), "The database at x does not answer."),
-        (
-            ValueError("password=secret"),
-            "A service that Clarion needs is not in order; the log of the web door says which.",
-        ),
-    ],
-)
-async def test_says_why_it_is_not_ready(trouble: Exception, reason: str) -> None:
-    async def ill() -> None:
-        raise trouble
-
-    async with opened(health=ill) as door:
-        async with door.http.get(door.url + "/readyz") as answer:
-            assert answer.status == 503
-            assert (await answer.json())["reason"] == reason
-        async with door.http.get(door.url + "/healthz") as answer:
-            assert answer.status == 200
-
-
-async def test_what_runs_beside_the_requests_is_started_and_stopped() -> None:
-    events: list[str] = []
-
-    @contextlib.asynccontextmanager
-    async def beside(_: FastAPI) -> AsyncIterator[None]:
-        events.append("started")
-        yield
-        events.append("stopped")
-
-    app = create_app(settings(), Shelf(), healthy, beside)
-    async with served(app) as url, aiohttp.ClientSession() as http, http.get(f"{url}/healthz"):
-        assert events == ["started"]
-    assert events == ["started", "stopped"]
-
-
-async def answering(url: str) -> None:
-    async with aiohttp.ClientSession() as http, asyncio.timeout(20):
-        while True:
-            with contextlib.suppress(aiohttp.ClientConnectorError):
-                async with http.get(f"{url}/healthz") as answer:
-                    assert answer.status == 200
-                    return
-            await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize("by_signal", [True, False])
-async def test_serving_ends_gracefully(free_port: int, by_signal: bool) -> None:
-    events: list[str] = []
-
-    @contextlib.asynccontextmanager
-    async def beside(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        events.append("stopped")
-
-    serving = asyncio.create_task(serve(create_app(settings(), Shelf(), healthy, beside), "127.0.0.1", free_port))
-    await answering(f"http://127.0.0.1:{free_port}")
-    if by_signal:
-        os.kill(os.getpid(), signal.SIGTERM)
-        await serving
-    else:
-        serving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await serving
-    assert events == ["stopped"]
-
-
-async def test_serving_says_so_when_it_cannot_start(free_port: int) -> None:
-    @contextlib.asynccontextmanager
-    async def beside(_: FastAPI) -> AsyncIterator[None]:
-        raise OSError("no disk")
-        yield
-
-    with pytest.raises(Unreachable, match="could not start"):
-        await serve(create_app(settings(), Shelf(), healthy, beside), "127.0.0.1", free_port)
-
-
-async def test_a_port_in_use_is_said_in_one_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(BadInput, match=f"cannot listen on 127.0.0.1 port {port}: Address already in use"):
-            listen("127.0.0.1", port)
-    with pytest.raises(BadInput, match="CLARION_WEB_HOST"):
-        listen("no-such-host.invalid", 0)
