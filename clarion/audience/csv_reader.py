@@ -97,7 +97,7 @@ class CsvReader:
         if header is None or header.problem:
             why = f": {header.problem}" if header else ""
             raise BadInput(f"The first row of {self._name} holds no column names{why}; put a name over every column.")
-        names = [name.strip().removeprefix("\ufeff").strip() for name in header.cells]
+        names = [_shown(name).strip().removeprefix("\ufeff").strip() for name in header.cells]
         while not names[-1]:  # spreadsheets end every row with empty cells when a column was once in use
             names.pop()
         for position, name in enumerate(names, 1):

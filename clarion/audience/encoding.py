@@ -74,13 +74,7 @@ def detect_encoding(path: Path, name: str, given: str | None = None) -> TextForm
         head = file.read(_HEAD)
     marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
     found = marked or _unmarked_utf16(head)
-    encoding = _checked_encoding(given) if given else found
-    if given and encoding in ("utf-16", "utf-32"):
-        if not (found or "").startswith(encoding):
-            raise BadInput(
-                f"{name} is not in {given}: it lacks the mark such files begin with; leave the encoding out."
-            )
-        encoding = found
+    encoding = _as_asked(given, found, name) if given else found
     _refuse_binary(head, name, wide=(encoding or "").startswith(("utf-16", "utf-32")))
     if given and encoding:
         return _as_given(path, name, encoding)
@@ -112,15 +106,19 @@ def _eight_bit(path: Path, name: str, encoding: str) -> TextForm:
     return TextForm(_FALLBACK, "surrogateescape" if legacy.broken else "strict", legacy.has_nul)
 
 
-def _checked_encoding(given: str) -> str:
+def _as_asked(given: str, found: str | None, name: str) -> str:
+    """Return Python's name of the encoding a person asked for; the byte order of "utf-16" is the one that was found."""
     try:
-        str(b"a", given, "replace")
-        return codecs.lookup(given).name
+        str(b"a", given, "replace")  # refuses codecs that make no text, such as base64
+        encoding = codecs.lookup(given).name
     except (LookupError, ValueError):
-        common = ", ".join(_COMMON)
-        raise BadInput(
-            f'There is no text encoding "{given}"{did_you_mean(given, _COMMON)}; common ones are {common}.'
-        ) from None
+        near, common = did_you_mean(given, _COMMON), ", ".join(_COMMON)
+        raise BadInput(f'There is no text encoding "{given}"{near}; common ones are {common}.') from None
+    if encoding not in ("utf-16", "utf-32"):
+        return encoding
+    if found is None or not found.startswith(encoding):
+        raise BadInput(f"{name} is not in {given}: it lacks the mark such files begin with; leave the encoding out.")
+    return found
 
 
 def _unmarked_utf16(head: bytes) -> str | None:

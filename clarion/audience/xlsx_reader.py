@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import islice, repeat
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import BinaryIO, Self, TypeAlias
 from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
@@ -43,7 +43,7 @@ _BROKEN = (
     ValueError,
     TypeError,
     AttributeError,
-    NotImplementedError,
+    RuntimeError,  # an encrypted part, or nested too deeply; NotImplementedError is one of these
 )
 """What openpyxl lets through when a workbook is damaged."""
 
@@ -57,16 +57,18 @@ class XlsxReader:
         self._path = path
         self._name = name
         self._refuse_other_files()
-        with self._whole():
-            self._book = self._load(values=True)
+        # Opened here because openpyxl leaves a file open when it fails on it.
+        self._file = path.open("rb")
         try:
+            with self._whole():
+                self._book = _load(self._file, values=True)
             self._sheet = self._choose(sheet)
             with self._whole():
                 self._uncalculated = self._has_formulas_without_results()
             self._head = 0
             self._columns, self._places = self._read_header()
         except BaseException:
-            self._book.close()
+            self._file.close()
             raise
 
     @property
@@ -92,10 +94,17 @@ class XlsxReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         self._book.close()
+        self._file.close()
 
     def _rows(self) -> Iterator[Row]:
-        empty: _Values = ()
-        formulas = self._stream(self._load(values=False)) if self._uncalculated else repeat(empty)
+        if not self._uncalculated:
+            nothing: _Values = ()
+            yield from self._rows_with(repeat(nothing))
+            return
+        with self._path.open("rb") as file:
+            yield from self._rows_with(self._stream(_load(file, values=False)))
+
+    def _rows_with(self, formulas: Iterator[_Values]) -> Iterator[Row]:
         places = tuple(zip(self._columns, self._places, strict=True))
         # The streams are equally long; only the endless one of a sheet without formulas goes on.
         for number, (values, raw) in enumerate(zip(self._stream(self._book), formulas, strict=False), 1):
@@ -145,11 +154,6 @@ class XlsxReader:
         if twins:
             raise BadInput(f'{self._name} has two columns named "{twins[0]}"; rename one of them.')
         return columns, places
-
-    def _load(self, *, values: bool) -> Workbook:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about decoration: styles, validations, extensions
-            return load_workbook(self._path, read_only=True, data_only=values, keep_links=False)
 
     def _choose(self, asked: str | None) -> str:
         sheets = self._book.worksheets
@@ -206,9 +210,15 @@ class XlsxReader:
             yield
         except _BROKEN as error:
             raise BadInput(
-                f"{self._name} is damaged or not an Excel workbook ({type(error).__name__}); "
+                f"{self._name} is damaged or not an Excel workbook; "
                 "open it in a spreadsheet program and save it anew, or save it as CSV."
             ) from error
+
+
+def _load(file: BinaryIO, *, values: bool) -> Workbook:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about decoration: styles, validations, extensions
+        return load_workbook(file, read_only=True, data_only=values, keep_links=False)
 
 
 def _pieces_with_formulas(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:

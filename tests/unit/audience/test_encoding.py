@@ -8,6 +8,8 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from clarion.audience.source import open_audience
 from clarion.domain.errors import BadInput
@@ -163,3 +165,22 @@ def test_problems_of_row_and_bytes_go_together(file: Path) -> None:
         bad = list(reader.rows())[-1]
     assert bad.reason is SkipReason.WRONG_CELL_COUNT
     assert bad.cells["name"] == "\ufffd"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(
+    start=st.sampled_from([b"", b"a,b\n", "é,b\n".encode(), codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE]),
+    content=st.binary(max_size=80),
+    kind=st.sampled_from(["csv", "jsonl"]),
+)
+def test_any_bytes_give_storable_text_or_one_sentence(file: Path, start: bytes, content: bytes, kind: str) -> None:
+    file.write_bytes(start + content)
+    try:
+        with open_audience(file, name=f"customers.{kind}") as reader:
+            texts = [*reader.columns, *(part for row in reader.rows() for pair in row.cells.items() for part in pair)]
+    except BadInput as refusal:
+        texts = [str(refusal)]
+        assert "customers." in texts[0]
+    for text in texts:
+        assert "\0" not in text
+        assert text.encode("utf-8").decode() == text

@@ -39,11 +39,12 @@ def read(file: Path, sheet: str | None = None) -> list[Row]:
         return list(reader.rows())
 
 
-def rewrite(file: Path, part: str, edit: Callable[[bytes], bytes]) -> None:
-    """Change the bytes of one part of a workbook, as another program would have written them."""
+def rewrite(file: Path, part: str, edit: Callable[[bytes], bytes], **added: bytes) -> None:
+    """Change the bytes of one part of a workbook, as another program would have written them; add sheet-level parts."""
     with zipfile.ZipFile(file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     parts[part] = edit(parts[part])
+    parts.update({f"xl/{name}.xml": content for name, content in added.items()})
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
@@ -102,6 +103,23 @@ def test_merged_and_hidden_cells_are_read(file: Path) -> None:
 
     save(file, ["name", "phone"], ["Ann", 1], [None, 2], change=change)
     assert [row.cells for row in read(file)] == [{"name": "Ann", "phone": "1"}, {"name": "", "phone": "2"}]
+
+
+def test_texts_that_excel_keeps_apart_from_the_cells_are_read(file: Path) -> None:
+    save(file, ["name", "phone"], ["Ann", 1])
+    shared = (
+        b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>name</t></si><si><t>phone</t></si>'
+        b'<si><r><t xml:space="preserve">Zo\xc3\xab </t></r><r><rPr><b/></rPr><t>Lee</t></r></si></sst>'
+    )
+    kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    override = b'<Override PartName="/xl/sharedStrings.xml" ContentType="' + kind + b'"/></Types>'
+    rewrite(file, "[Content_Types].xml", lambda xml: xml.replace(b"</Types>", override), sharedStrings=shared)
+    cells = b'<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>'
+    cells += b'<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v>1.4155550123E10</v></c></row>'
+    rewrite(
+        file, SHEET, lambda xml: re.sub(rb"<sheetData>.*</sheetData>", b"<sheetData>" + cells + b"</sheetData>", xml)
+    )
+    assert [row.cells for row in read(file)] == [{"name": "Zoë Lee", "phone": "14155550123"}]
 
 
 @pytest.mark.parametrize("claim", [b"A1", b"A1:B2", b"A1:XFD1048576"])
