@@ -44,13 +44,7 @@ GOODBYE = timedelta(seconds=20)
 def open_store(settings: Settings) -> Store:
     """Build the store of this installation."""
     readers = {"twilio": TwilioReceipts("")}
-    return Store(settings.database, tenant=settings.tenant, grace=unknown_grace(settings), readers=readers)
-
-
-def unknown_grace(settings: Settings) -> float:
-    """Seconds before an unknown target is looked up: longer than anything that may still be on its way can take."""
-    slowest = max((account.timeout for account in settings.accounts.values()), default=10.0)
-    return settings.intent_slack + slowest + settings.unknown_grace
+    return Store(settings.database, tenant=settings.tenant, grace=settings.grace, readers=readers)
 
 
 async def build_worker(
@@ -112,7 +106,7 @@ async def run(settings: Settings) -> None:
     store = open_store(settings)
     await asyncio.to_thread(require_schema, store.database)
     client = await connect(new_runtime())
-    page = LedgerPage(store.database, account_spacings(settings.accounts), unknown_grace(settings))
+    page = LedgerPage(store.database, account_spacings(settings.accounts), settings.grace)
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         ledger = await stack.enter_async_context(Ledger(page.commit, time.time))

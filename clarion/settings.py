@@ -53,21 +53,29 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None, description="postgresql+psycopg://user:password@host/database; without it a SQLite file in home."
     )
-    tenant: str = Field("default", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Whose campaigns this installation runs.")
+    tenant: str = Field(
+        "default", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Whose campaigns this installation runs."
+    )
     accounts: dict[str, Account] = Field(default_factory=dict, description="Provider accounts by name.")
     public_url: str | None = Field(
         None, description="Address under which providers reach the web door; without it no receipts are awaited."
     )
     web_host: str = Field("127.0.0.1", description="Address the web door listens on.")
     web_port: int = Field(8088, ge=0, le=65535, description="Port the web door listens on.")
-    temporal_port: int = Field(7233, ge=0, le=65535, description="Port of the Temporal server that `clarion up` starts.")
+    temporal_port: int = Field(
+        7233, ge=0, le=65535, description="Port of the Temporal server that `clarion up` starts."
+    )
     temporal_ui_port: int = Field(8233, ge=0, le=65535, description="Port of its Web UI.")
     temporal_ui_url: str | None = Field(None, description="Address of the Web UI to show in links.")
     task_queue: str = Field("clarion", description="Temporal task queue of workflows and activities.")
     max_activities: int = Field(200, ge=1, description="Chunks and other activities that one worker runs at once.")
-    heartbeat_timeout: float = Field(6.0, ge=2, description="Seconds without a sign of life after which a chunk moves on.")
+    heartbeat_timeout: float = Field(
+        6.0, ge=2, description="Seconds without a sign of life after which a chunk moves on."
+    )
     heartbeat_interval: float = Field(
-        1.0, gt=0, description="Longest time between heartbeats in seconds; raise it on Temporal Cloud, where each is billed."
+        1.0,
+        gt=0,
+        description="Longest time between heartbeats in seconds; raise it on Temporal Cloud, where each is billed.",
     )
     intent_slack: float = Field(3.0, gt=0, description="Seconds past its slot after which an intent is no longer used.")
     unknown_grace: float = Field(
@@ -85,6 +93,12 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's address."""
         return self.database_url or f"sqlite:///{self.folder / 'clarion.db'}"
+
+    @property
+    def grace(self) -> float:
+        """Seconds before an unknown target is looked up: longer than anything that may still be on its way can take."""
+        slowest = max((account.timeout for account in self.accounts.values()), default=10.0)
+        return self.intent_slack + slowest + self.unknown_grace
 
     def account(self, name: str) -> Account:
         """Return an account by name. Raises BadInput with the accounts there are."""

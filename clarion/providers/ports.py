@@ -31,7 +31,9 @@ class ProviderError(ClarionError):
 class RateLimited(ProviderError):
     """Provably not contacted: the provider wants us to wait ``retry_after`` seconds."""
 
-    def __init__(self, message: str, *, retry_after: float, scope: Scope = Scope.ACCOUNT, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float, scope: Scope = Scope.ACCOUNT, code: str | None = None
+    ) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
         self.scope = scope

@@ -1,0 +1,277 @@
+"""Every use case of campaigns, once: the CLI and all other front doors call these and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import Priority, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from clarion.audience.checks import RowChecker
+from clarion.audience.source import open_audience
+from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry
+from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel, check_start
+from clarion.domain.campaign import Priority as Urgency
+from clarion.domain.errors import BadInput, Conflict, Unreachable
+from clarion.settings import Settings
+from clarion.store.campaigns import Campaign
+from clarion.store.store import Store
+from starter.progress import Progress, progress_of
+from workflows.campaign import CampaignWorkflow
+from workflows.showing import first_search_attributes, static_summary
+
+PRIORITY_KEYS = {Urgency.HIGH: 1, Urgency.NORMAL: 3, Urgency.LOW: 5}
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+ANSWER_WITHIN = 15.0
+"""Seconds to wait for a worker's answer to an update."""
+
+Changed = TypeVar("Changed", Pacing, Retry, Addition)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaigns:
+    """Starts, steers and watches the campaigns of one tenant."""
+
+    settings: Settings
+    store: Store
+    connect: Callable[[], asyncio.Future[Client]]
+    """Gives the one connection to Temporal, made when it is first needed."""
+
+    async def start(self, spec: CampaignSpec, *, campaign_id: str | None = None, draft: bool = False) -> Campaign:
+        """Check a campaign, store it with its audience file, and start it unless it is to be a draft.
+
+        Raises BadInput for what cannot work, Conflict for an id that is taken, Unreachable.
+        """
+        now = time.time()
+        self.check_startable(spec, now)
+        name = campaign_id or new_id(spec.name)
+        if not ID.fullmatch(name):
+            message = f'"{name}" cannot be a campaign id; use letters, digits, dots, dashes and underscores, 64 at most'
+            raise BadInput(message)
+        if not draft:
+            await self.connect()
+        ref = await asyncio.to_thread(self.store.campaigns.create, self.settings.tenant, name, spec, now)
+        await asyncio.to_thread(self.store.files.keep, ref.key, Path(spec.audience.file))
+        return await self.find(name) if draft else await self.launch(name)
+
+    async def launch(self, campaign_id: str) -> Campaign:
+        """Start a draft. Raises NotFound, or Conflict when it is no draft."""
+        campaign = await self.find(campaign_id)
+        if campaign.status is not CampaignStatus.DRAFT:
+            message = f'campaign "{campaign_id}" is {campaign.status} already; only a draft can be started'
+            raise Conflict(message)
+        check_start(campaign.spec, time.time())
+        await self._run(campaign, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        return await self.find(campaign_id)
+
+    def check_startable(self, spec: CampaignSpec, now: float) -> None:
+        """Raise BadInput for what would stop a campaign before its first contact."""
+        if spec.channel is not Channel.SMS:
+            message = f"channel {spec.channel} is not built yet; use sms"
+            raise BadInput(message)
+        check_start(spec, now)
+        self.settings.account(spec.account)
+        check_audience(spec, now)
+
+    async def pause(self, campaign_id: str, reason: str = "") -> Reply:
+        """Pause, and return when nothing new can start."""
+        handle = await self._handle(campaign_id, "paused")
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self._update(handle, CampaignWorkflow.pause_now, reason)
+        except TimeoutError:
+            await handle.signal(CampaignWorkflow.pause_soon, reason)
+            return Reply(status=CampaignStatus.PAUSING, message="no worker answers; the pause waits for the next one")
+
+    async def resume(self, campaign_id: str) -> None:
+        """Go on."""
+        handle = await self._handle(campaign_id, "resumed")
+        await handle.signal(CampaignWorkflow.resume)
+
+    async def cancel(self, campaign_id: str, reason: str = "") -> None:
+        """Cancel what is not under way."""
+        campaign = await self.find(campaign_id)
+        if campaign.status is CampaignStatus.DRAFT:
+            now = time.time()
+            await asyncio.to_thread(
+                self.store.campaigns.set_status, campaign.ref.key, CampaignStatus.CANCELLED, reason, now
+            )
+            return
+        handle = await self._handle(campaign_id, "cancelled")
+        await handle.signal(CampaignWorkflow.cancel_soon, reason)
+
+    async def set_limits(self, campaign_id: str, pacing: Pacing) -> Reply:
+        """Change limits of a running campaign."""
+        handle = await self._handle(campaign_id, "changed")
+        return await self._answered(handle, CampaignWorkflow.set_limits, pacing)
+
+    async def retry(self, campaign_id: str, outcomes: tuple[str, ...] = ()) -> Reply:
+        """Try failed targets again; a campaign that has ended is opened again for it."""
+        campaign = await self.find(campaign_id)
+        again = Retry(outcomes=outcomes)
+        if not campaign.status.is_final:
+            handle = await self._handle(campaign_id, "retried")
+            return await self._answered(handle, CampaignWorkflow.retry_failed, again)
+        await self._run(campaign, WorkflowIDReusePolicy.ALLOW_DUPLICATE, reopen=again)
+        return Reply(status=CampaignStatus.PREPARING, message="opened again to try the failed targets")
+
+    async def add(self, campaign_id: str, file: Path) -> Reply:
+        """Add one more audience file to a running campaign."""
+        handle = await self._handle(campaign_id, "added to")
+        campaign = await self.find(campaign_id)
+        audience = campaign.spec.audience.model_copy(update={"file": str(file)})
+        check_audience(campaign.spec.model_copy(update={"audience": audience}), time.time())
+        file_id = await asyncio.to_thread(self.store.files.keep, campaign.ref.key, file)
+        return await self._update(handle, CampaignWorkflow.add_targets, Addition(file_id=file_id))
+
+    async def find(self, campaign_id: str) -> Campaign:
+        """Find a campaign. Raises NotFound with the nearest id."""
+        return await asyncio.to_thread(self.store.campaigns.find, self.settings.tenant, campaign_id)
+
+    async def progress(self, campaign_id: str) -> Progress:
+        """How a campaign stands now, from the store."""
+        campaign = await self.find(campaign_id)
+        snapshot = await asyncio.to_thread(self.store.campaigns.snapshot, campaign.ref.key, time.time())
+        return progress_of(campaign, snapshot)
+
+    async def ended_in_temporal(self, campaign_id: str) -> str:
+        """Say how Temporal ended a campaign that the store still takes for alive, or nothing.
+
+        Somebody terminated the workflow, or it timed out: no code of ours ran that could have written it down.
+        """
+        campaign = await self.find(campaign_id)
+        if campaign.status.is_final or campaign.status is CampaignStatus.DRAFT:
+            return ""
+        try:
+            described = await (await self._handle_of(campaign)).describe(rpc_timeout=timedelta(seconds=5))
+        except RPCError as error:
+            return "Temporal does not know this campaign" if error.status is RPCStatusCode.NOT_FOUND else ""
+        dead = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT, WorkflowExecutionStatus.FAILED}
+        return f"{described.status.name.lower()} in Temporal" if described.status in dead and described.status else ""
+
+    async def _run(self, campaign: Campaign, reuse: WorkflowIDReusePolicy, reopen: Retry | None = None) -> None:
+        client = await self.connect()
+        given = await asyncio.to_thread(self._input_of, campaign, reopen)
+        was = campaign.status
+        key = campaign.ref.key
+        await asyncio.to_thread(self.store.campaigns.set_status, key, CampaignStatus.PREPARING, "", time.time())
+        try:
+            await client.start_workflow(
+                CampaignWorkflow.run,
+                given,
+                id=workflow_id(campaign),
+                task_queue=self.settings.task_queue,
+                id_reuse_policy=reuse,
+                static_summary=static_summary(given),
+                search_attributes=first_search_attributes(given),
+                priority=Priority(
+                    priority_key=PRIORITY_KEYS[campaign.spec.priority], fairness_key=campaign.ref.tenant[:64]
+                ),
+            )
+        except (RPCError, WorkflowAlreadyStartedError) as error:
+            await asyncio.to_thread(self.store.campaigns.set_status, key, was, "", time.time())
+            raise _not_started(campaign, error) from None
+
+    def _input_of(self, campaign: Campaign, reopen: Retry | None) -> CampaignInput:
+        spec = campaign.spec
+        files = self.store.files.of_campaign(campaign.ref.key)
+        return CampaignInput(
+            campaign=campaign.ref,
+            channel=spec.channel,
+            name=spec.name,
+            lanes=spec.limits.concurrency,
+            chunk_size=spec.chunk.size,
+            chunk_seconds=spec.chunk.seconds,
+            start_at=None if spec.start_at is None or reopen else spec.start_at.timestamp(),
+            file_ids=tuple(file.id for file in files if file.imported_at is None),
+            heartbeat_timeout=self.settings.heartbeat_timeout,
+            reopen=reopen,
+        )
+
+    async def _handle_of(self, campaign: Campaign) -> WorkflowHandle[CampaignWorkflow, CampaignState]:
+        client = await self.connect()
+        return client.get_workflow_handle_for(CampaignWorkflow.run, workflow_id(campaign))
+
+    async def _handle(self, campaign_id: str, verb: str) -> WorkflowHandle[CampaignWorkflow, CampaignState]:
+        campaign = await self.find(campaign_id)
+        if campaign.status is CampaignStatus.DRAFT:
+            message = (
+                f'campaign "{campaign_id}" is a draft and cannot be {verb}; start it with `clarion start {campaign_id}`'
+            )
+            raise Conflict(message)
+        if campaign.status.is_final:
+            message = (
+                f'campaign "{campaign_id}" is {campaign.status} and cannot be {verb}; its failures can be tried again with '
+                f"`clarion retry {campaign_id}`"
+            )
+            raise Conflict(message)
+        return await self._handle_of(campaign)
+
+    async def _answered(
+        self,
+        handle: WorkflowHandle[CampaignWorkflow, CampaignState],
+        update: Callable[[CampaignWorkflow, Changed | None], object],
+        change: Changed,
+    ) -> Reply:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self._update(handle, update, change)
+        except TimeoutError:
+            message = f"no worker answers within {ANSWER_WITHIN:g} s; is one running? Start one with `clarion up` or `clarion-worker`"
+            raise Unreachable(message) from None
+
+    async def _update(
+        self, handle: WorkflowHandle[CampaignWorkflow, CampaignState], update: Callable[..., object], change: object
+    ) -> Reply:
+        try:
+            reply: Reply = await handle.execute_update(update, change)  # type: ignore[call-overload]
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            raise Conflict(cause.message if isinstance(cause, ApplicationError) else str(cause)) from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                message = "Temporal has no running workflow of this campaign; look at it with `clarion show`"
+                raise Conflict(message) from None
+            raise
+        return reply
+
+
+def workflow_id(campaign: Campaign) -> str:
+    """The id of a campaign in Temporal."""
+    return f"campaign/{campaign.ref.tenant}/{campaign.ref.campaign_id}"
+
+
+def new_id(name: str) -> str:
+    """Make an id from a campaign's name: readable, and unique enough."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "campaign"
+    return f"{slug}-{secrets.token_hex(3)}"
+
+
+def check_audience(spec: CampaignSpec, now: float) -> None:
+    """Open the audience and check its columns against the campaign, up to the first row. Raises BadInput."""
+    source = spec.audience
+    path = Path(source.file)
+    with open_audience(path, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding) as reader:
+        RowChecker(spec, reader.columns, now)
+        if next(iter(reader.rows()), None) is None:
+            message = f"{path.name} has a header and no rows; add the targets below it"
+            raise BadInput(message)
+
+
+def _not_started(campaign: Campaign, error: Exception) -> Exception:
+    if isinstance(error, WorkflowAlreadyStartedError):
+        return Conflict(f'campaign "{campaign.ref.campaign_id}" exists in Temporal already; give another --id')
+    if isinstance(error, RPCError) and "search attribute" in str(error).lower():
+        return Conflict("Temporal does not know Clarion's search attributes yet; run `clarion setup`")
+    return Unreachable(f"Temporal did not start the campaign: {error}")

@@ -1,0 +1,80 @@
+"""The web door as a process: keeps receipts in groups, applies them beside the requests, serves until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+
+from clarion.providers.raw import RawReceipt
+from clarion.settings import Settings
+from clarion.store.group_commit import GroupCommit
+from clarion.store.migrate import require_schema
+from clarion.store.store import Store
+from starter.web import create_app, serve
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN = 2.0
+"""Seconds between two looks for receipts that another process stored and could not apply."""
+
+
+class DurableInbox:
+    """Keeps receipts durably, many in one commit, and has them applied soon after."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep them in ``store``."""
+        self._store = store
+        self._keeping: GroupCommit[RawReceipt, None] = GroupCommit(store.inbox.keep, time.time)
+        self._fresh = asyncio.Event()
+
+    async def keep(self, receipt: RawReceipt) -> None:
+        """Store a receipt; once this returns it is not lost any more."""
+        await self._keeping.submit(receipt)
+        self._fresh.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep and apply while the block runs."""
+        async with self._keeping:
+            applying = asyncio.create_task(self._apply(), name="apply receipts")
+            try:
+                yield
+            finally:
+                applying.cancel()
+                with suppress(asyncio.CancelledError):
+                    await applying
+
+    async def _apply(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._fresh.wait(), LOOK_AGAIN)
+            self._fresh.clear()
+            try:
+                while await asyncio.to_thread(self._store.inbox.apply, time.time()):
+                    pass
+            except Exception:
+                # They are stored; the next look, here or in a worker that settles, applies them.
+                log.exception("receipts could not be applied yet")
+                await asyncio.sleep(LOOK_AGAIN)
+
+
+async def run_web(settings: Settings, store: Store, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM. Raises BadInput when the port cannot be had, Conflict without a schema."""
+    await asyncio.to_thread(require_schema, store.database)
+    inbox = DurableInbox(store)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with inbox.running():
+            yield
+
+    async def health() -> None:
+        await asyncio.to_thread(store.database.ping)
+
+    log.info("the web door listens on http://%s:%s", host, port)
+    await serve(create_app(settings, inbox, health, lifespan), host, port)
