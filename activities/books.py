@@ -18,9 +18,6 @@ from clarion.store.store import Store
 POLL = 0.5
 """Seconds between two looks at the books while waiting."""
 
-DONE_SOON = 1.0
-"""Seconds; a target due within them is worth starting lanes for."""
-
 
 class BookActivities:
     """What a campaign asks of the store besides contacting people."""
@@ -117,6 +114,6 @@ class BookActivities:
 
     def _worth_returning(self, snapshot: Snapshot, until: float) -> bool:
         now = self._clock()
-        due = snapshot.next_due_at is not None and snapshot.next_due_at <= now + DONE_SOON
+        due = snapshot.next_due_at is not None and snapshot.next_due_at <= now
         awaited = snapshot.books.active > 0 or snapshot.next_due_at is not None
         return due or not awaited or now >= until

@@ -17,6 +17,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from clarion.domain.errors import BadInput
 
 
+RUNNING_FILE = "running.env"
+"""In home: how to reach the parts that ``clarion up`` has started."""
+
+
 class Account(BaseModel):
     """A provider account: credentials, sender and the limits that all campaigns on it share."""
 
@@ -62,6 +66,9 @@ class Settings(BaseSettings):
     )
     web_host: str = Field("127.0.0.1", description="Address the web door listens on.")
     web_port: int = Field(8088, ge=0, le=65535, description="Port the web door listens on.")
+    temporal_address: str | None = Field(
+        None, description="Temporal's address when Temporal's own configuration names none; `clarion up` sets it."
+    )
     temporal_port: int = Field(
         7233, ge=0, le=65535, description="Port of the Temporal server that `clarion up` starts."
     )
@@ -113,14 +120,24 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings. Raises BadInput with the variable, its value's fault and nothing secret."""
+    """Read the settings. Raises BadInput with the variable, its value's fault and nothing secret.
+
+    While ``clarion up`` runs, what it started is known from a file in its folder; the environment and ``.env`` win.
+    """
+    home = Path(os.environ.get("CLARION_HOME", "~/.clarion")).expanduser()
     try:
-        return Settings()
+        return Settings(_env_file=(home / RUNNING_FILE, ".env"))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "CLARION_" + "__".join(str(part) for part in first["loc"]).upper()
         message = f"setting {name}: {first['msg']}"
         raise BadInput(message) from None
+
+
+def settings_with(**variables: str) -> Settings:
+    """Read the settings as a process with these environment variables would; ours stay in the environment."""
+    os.environ.update(variables)
+    return load_settings()
 
 
 def process_environment(**extra: str) -> dict[str, str]:

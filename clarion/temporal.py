@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
@@ -22,20 +22,32 @@ def new_runtime() -> Runtime:
     return Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=WORKERS_SEEN_AFTER)
 
 
-async def connect(runtime: Runtime | None = None) -> Client:
-    """Connect. Raises BadInput for a configuration that cannot be read, Unreachable with the address and a way out."""
+def is_configured() -> bool:
+    """Whether Temporal's own configuration names a cluster. Raises BadInput when it cannot be read."""
+    return "target_host" in _load()
+
+
+def _load() -> ClientConnectConfig:
     try:
-        config = ClientConfig.load_client_connect_config()
+        return ClientConfig.load_client_connect_config()
     except Exception as error:  # noqa: BLE001 - the SDK raises whatever its parser does
         message = f"Temporal's configuration cannot be read: {error}; see TEMPORAL_ADDRESS and TEMPORAL_CONFIG_FILE"
         raise BadInput(message) from None
-    address = config.setdefault("target_host", LOCAL)
+
+
+async def connect(runtime: Runtime | None = None, *, address: str | None = None) -> Client:
+    """Connect, to ``address`` when Temporal's own configuration names none.
+
+    Raises BadInput for a configuration that cannot be read, Unreachable with the address and a way out.
+    """
+    config = _load()
+    target = config.setdefault("target_host", address or LOCAL)
     namespace = config.get("namespace", "default")
     try:
         return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime)
     except (RuntimeError, RPCError):
         message = (
-            f"Temporal at {address} (namespace {namespace}) does not answer; start one with `clarion up`, or set "
+            f"Temporal at {target} (namespace {namespace}) does not answer; start one with `clarion up`, or set "
             "TEMPORAL_ADDRESS"
         )
         raise Unreachable(message) from None

@@ -23,7 +23,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from clarion.domain.errors import Conflict, Unreachable
-from clarion.settings import Settings, process_environment
+from clarion.settings import Settings, process_environment, settings_with
 from workflows.showing import SEARCH_ATTRIBUTES
 
 STARTS_WITHIN = 30.0
@@ -108,7 +108,6 @@ class Part:
 class Stack:
     """The parts of one installation on this machine."""
 
-    settings: Settings
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
     """What the parts are told, on top of this process's environment."""
@@ -124,6 +123,10 @@ class Stack:
     ) -> None:
         """Stop everything, the last started first."""
         await self.stop()
+
+    def settings(self) -> Settings:
+        """The settings that the parts run with."""
+        return settings_with(CLARION_HOME=str(self.home), **self.environment)
 
     async def stop(self) -> None:
         """Stop every part; workers together, since each may take its time."""
@@ -146,7 +149,8 @@ class Stack:
             kind = {"KEYWORD": "Keyword", "INT": "Int", "DOUBLE": "Double"}[key.indexed_value_type.name]
             command += ["--search-attribute", f"{key.name}={kind}"]
         address = f"{HOST}:{port}"
-        self.environment["TEMPORAL_ADDRESS"] = address
+        # Both: a TEMPORAL_ADDRESS of the caller's must not lead our parts elsewhere.
+        self.environment["TEMPORAL_ADDRESS"] = self.environment["CLARION_TEMPORAL_ADDRESS"] = address
         self.environment["CLARION_TEMPORAL_UI_URL"] = f"http://{HOST}:{ui_port}"
         await self._start("temporal", command, lambda: _frontend_answers(address))
         return address

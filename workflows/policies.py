@@ -62,6 +62,8 @@ class ChunkShape:
 def next_chunk(*, free_lanes: int, all_lanes: int, size_per_lane: int, left: int) -> ChunkShape:
     """Shape the next chunk: large while much is left, smaller near the end, so that the lanes finish together."""
     lanes = min(free_lanes, LANES_PER_CHUNK)
-    share = -(-left * lanes // (2 * all_lanes)) if left > 0 else 0
+    # Lanes of one chunk share its targets, so a chunk that holds them all needs no small change at the end.
+    parts = all_lanes if lanes == all_lanes else 2 * all_lanes
+    share = -(-max(left, 0) * lanes // parts)
     size = max(min(share, size_per_lane * lanes), min(SMALLEST_CHUNK, size_per_lane) * lanes)
     return ChunkShape(lanes, size)

@@ -1,0 +1,143 @@
+"""Everything on this machine: ``clarion demo`` runs one campaign on the sandbox and leaves nothing; ``clarion up`` stays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from clarion import temporal
+from clarion.domain.campaign import CampaignStatus
+from clarion.domain.errors import BadInput, ClarionError
+from clarion.settings import RUNNING_FILE, Settings
+from clarion.store.migrate import migrate
+from starter import views
+from starter.campaign_file import read_campaign_file
+from starter.stack import HOST, Stack, free_port, sandbox_environment
+from starter.wiring import Installation
+
+EXAMPLES = {"sms": "reminder.yaml"}
+
+QUICK = {"CLARION_UNKNOWN_GRACE": "2", "CLARION_INTENT_SLACK": "2", "CLARION_ACCOUNTS__MAIN__TIMEOUT": "3"}
+"""The sandbox answers in milliseconds, so a demo need not wait as long for what is unknown."""
+
+BETWEEN_LOOKS = 1.0
+"""Seconds between two looks at whether the parts still run."""
+
+
+async def run_demo(channel: str, *, as_json: bool = False) -> int:
+    """Run the example campaign of a channel from start to end; return the exit code."""
+    example = example_campaign(channel)
+    console = Console(stderr=as_json)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="clarion-demo-", ignore_cleanup_errors=True) as folder:
+        async with Stack(Path(folder)) as stack:
+            stack.environment["CLARION_DATABASE_URL"] = f"sqlite:///{folder}/clarion.db"
+            await start_parts(stack, free_port(), free_port(), free_port(), sandbox=True, say=console.print)
+            async with Installation.open(stack.settings()) as installation:
+                campaigns = installation.campaigns
+                campaign = await campaigns.start(read_campaign_file(example), campaign_id=f"demo-{channel}")
+                console.print(f"[dim]campaign[/] {campaign.ref.campaign_id} [dim]from[/] {example}\n")
+                progress = await views.follow(campaigns, campaign.ref.campaign_id, console=console)
+                await views.print_report(campaigns, campaign.ref.campaign_id, console=console)
+    balanced = progress.books.balanced and progress.status is CampaignStatus.COMPLETED
+    console.print(f"\n[dim]{time.monotonic() - began:.0f} s in all; everything that was started has been stopped.[/]")
+    if as_json:
+        sys.stdout.write(progress.model_dump_json(indent=2) + "\n")
+    return 0 if balanced else 1
+
+
+async def run_up(settings: Settings, *, sandbox: bool = False) -> int:
+    """Start all parts and keep them running until Ctrl-C; return the exit code."""
+    console = Console()
+    home = settings.folder
+    running = home / RUNNING_FILE
+    async with Stack(home) as stack:
+        stack.environment["CLARION_DATABASE_URL"] = settings.database
+        ports = (settings.temporal_port, settings.temporal_ui_port, settings.web_port)
+        await start_parts(stack, *ports, sandbox=sandbox, say=console.print)
+        if not stack.settings().accounts:
+            console.print(
+                "[yellow]No account is set up, so nothing can be sent:[/] set CLARION_ACCOUNTS__MAIN__SID and the rest, "
+                "or rehearse with `clarion up --sandbox`."
+            )
+        running.touch(mode=0o600)
+        lines = [f"{name}={value}" for name, value in stack.environment.items() if name.startswith("CLARION_")]
+        running.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        console.print(
+            "\nRunning; Ctrl-C stops everything. In another terminal: [bold]clarion start campaign.yaml --follow[/]"
+        )
+        try:
+            await _keep_running(stack, console)
+        finally:
+            running.unlink(missing_ok=True)
+            console.print("stopping: chunks under way end by themselves")
+    return 0
+
+
+async def start_parts(
+    stack: Stack, port: int, ui_port: int, web_port: int, *, sandbox: bool, say: Callable[[str], object]
+) -> None:
+    """Start Temporal (unless a cluster is configured), the sandbox if wanted, the web door and a worker."""
+    if temporal.is_configured() and not sandbox:
+        say("[dim]Temporal[/]   as TEMPORAL_ADDRESS and its configuration say")
+    else:
+        address = await stack.start_temporal(port, ui_port)
+        say(f"[dim]Temporal[/]   {address}   [dim]Web UI[/] http://{HOST}:{ui_port}")
+    web = f"http://{HOST}:{web_port}"
+    if sandbox:
+        inbound = f"{web}/webhooks/twilio/main/inbound"
+        url = await stack.start_sandbox(seed=1, options=["--inbound-url", inbound])
+        stack.environment |= sandbox_environment(url, web) | QUICK
+        say(f"[dim]Sandbox[/]    {url}")
+    await asyncio.to_thread(_migrate, stack.settings())
+    await stack.start_web(web_port)
+    say(f"[dim]Web door[/]   {web}")
+    worker = await stack.start_worker()
+    say(f"[dim]Worker[/]     process {worker.pid}")
+
+
+def example_campaign(channel: str) -> Path:
+    """Find the example campaign of a channel, in the checkout or in the installed package. Raises BadInput."""
+    if channel not in EXAMPLES:
+        message = f'there is no demo for "{channel}" yet; use {", ".join(EXAMPLES)}'
+        raise BadInput(message)
+    here = Path(__file__).parent
+    found = [folder / EXAMPLES[channel] for folder in (here / "examples", here.parent / "examples")]
+    return next((path for path in found if path.exists()), found[0])
+
+
+def _migrate(settings: Settings) -> None:
+    from clarion.store.database import Database  # noqa: PLC0415 - SQLAlchemy only once it is needed
+
+    database = Database(settings.database)
+    try:
+        migrate(database)
+    finally:
+        database.close()
+
+
+async def _keep_running(stack: Stack, console: Console) -> None:
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    while not stop.is_set():
+        for part in stack.parts.values():
+            if not part.alive:
+                console.print(f"[yellow]{part.name} ended by itself and is started again; its log: {part.log}[/]")
+                try:
+                    await part.start()
+                except ClarionError as error:
+                    console.print(f"[red]{error}[/]")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), BETWEEN_LOOKS)
