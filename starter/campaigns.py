@@ -28,7 +28,7 @@ from clarion.store.campaigns import Campaign
 from clarion.store.store import Store
 from starter.progress import Progress, progress_of
 from workflows.campaign import CampaignWorkflow
-from workflows.showing import first_search_attributes, static_summary
+from workflows.showing import HOW_TO, first_search_attributes, static_summary
 
 PRIORITY_KEYS = {Urgency.HIGH: 1, Urgency.NORMAL: 3, Urgency.LOW: 5}
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -174,6 +174,7 @@ class Campaigns:
                 task_queue=self.settings.task_queue,
                 id_reuse_policy=reuse,
                 static_summary=static_summary(given),
+                static_details=HOW_TO,
                 search_attributes=first_search_attributes(given),
                 priority=Priority(
                     priority_key=PRIORITY_KEYS[campaign.spec.priority], fairness_key=campaign.ref.tenant[:64]

@@ -11,6 +11,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import CampaignInput, CampaignState, Snapshot
     from clarion.domain.campaign import CampaignStatus
+    from clarion.domain.target import TargetState
 
 STATUS = SearchAttributeKey.for_keyword("CampaignStatus")
 CHANNEL = SearchAttributeKey.for_keyword("CampaignChannel")
@@ -39,6 +40,14 @@ def first_search_attributes(given: CampaignInput) -> TypedSearchAttributes:
             SearchAttributePair(PERCENT, 0.0),
         ]
     )
+
+
+HOW_TO = """
+**Pause, resume, cancel**: More Actions → Send a Signal → `pause`, `resume`, `cancel` (the input may stay empty).
+**Change limits**: More Actions → Send an Update → `set_limits`, as `{"concurrency": 10, "per_second": 2.5}`.
+**Request Cancellation** cancels gracefully: texts under way end, the books are closed. *Terminate* does not: avoid it.
+"""
+"""For the people who work in the Web UI; shown beside the campaign's current details."""
 
 
 def static_summary(given: CampaignInput) -> str:
@@ -86,10 +95,9 @@ def details(given: CampaignInput, state: CampaignState) -> str:
         *([f"**{state.reason}**", ""] if state.reason else []),
         f"{books.percent:g} % of {books.total:,} · {state.lanes} lanes · {_pace(snapshot)}",
         "",
-        "| pending | waiting | active | succeeded | failed | skipped | unknown | cancelled |",
-        "|---|---|---|---|---|---|---|---|",
-        f"| {books.pending:,} | {books.waiting:,} | {books.active:,} | {books.succeeded:,} | {books.failed:,} "
-        f"| {books.skipped:,} | {books.unknown:,} | {books.cancelled:,} |",
+        "| targets | |",
+        "|---|--:|",
+        *(f"| {state} | {getattr(books, state):,} |" for state in TargetState),
         "",
         ", ".join(f"{outcome} {n:,}" for outcome, n in snapshot.outcomes.items()),
         "",
