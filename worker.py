@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
@@ -119,6 +120,8 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Run a worker; the console command ``clarion-worker``."""
+    usage = "Runs Clarion's workflows and activities until it is stopped; settings come from the environment."
+    argparse.ArgumentParser(prog="clarion-worker", description=usage).parse_args()
     try:
         settings = load_settings()
         set_up_logging(settings.log_level)
