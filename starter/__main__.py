@@ -1,0 +1,7 @@
+"""``python -m starter`` is ``clarion``."""
+
+from __future__ import annotations
+
+from starter.cli import main
+
+main()

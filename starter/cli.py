@@ -1,0 +1,87 @@
+"""The command ``clarion``: every command's name, and where its work is done."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from starter import cli_installation, cli_look, cli_optout, cli_start, cli_steer
+from starter.cli_frame import Group, finish
+
+app = typer.Typer(
+    cls=Group,
+    name="clarion",
+    help="Bulk outreach that contacts nobody twice and forgets nobody.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"clarion {version('clarion')}")
+        raise typer.Exit
+
+
+@app.callback()
+def clarion(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
+) -> None:
+    """Bulk outreach that contacts nobody twice and forgets nobody."""
+    del version, debug  # handled by its callback, and by Group
+
+
+RUN, LOOK, STEER, UNDERSTAND, INSTALLATION = "Run", "Look", "Steer", "Understand", "Installation"
+
+for name, command, panel in (
+    ("demo", cli_installation.demo, RUN),
+    ("drill", cli_installation.drill, RUN),
+    ("check", cli_start.check, RUN),
+    ("start", cli_start.start, RUN),
+    ("list", cli_look.list_campaigns, LOOK),
+    ("show", cli_look.show, LOOK),
+    ("progress", cli_look.progress, LOOK),
+    ("watch", cli_start.watch, LOOK),
+    ("pause", cli_steer.pause, STEER),
+    ("resume", cli_steer.resume, STEER),
+    ("cancel", cli_steer.cancel, STEER),
+    ("retry", cli_steer.retry, STEER),
+    ("limits", cli_steer.limits, STEER),
+    ("add", cli_steer.add, STEER),
+    ("why", cli_look.why, UNDERSTAND),
+    ("errors", cli_look.errors, UNDERSTAND),
+    ("targets", cli_look.targets, UNDERSTAND),
+    ("conversations", cli_look.conversations, UNDERSTAND),
+    ("transcripts", cli_look.transcripts, UNDERSTAND),
+    ("report", cli_look.report, UNDERSTAND),
+    ("setup", cli_installation.setup, INSTALLATION),
+    ("up", cli_installation.up, INSTALLATION),
+    ("web", cli_installation.web, INSTALLATION),
+    ("doctor", cli_installation.doctor, INSTALLATION),
+):
+    app.command(name, rich_help_panel=panel)(command)
+
+app.add_typer(cli_optout.app, name="optout", rich_help_panel=INSTALLATION)
+
+
+def main() -> None:
+    """Run the command that was asked for; the console command ``clarion``."""
+    code: object = 0
+    try:
+        app()
+    except SystemExit as end:
+        code = end.code
+    finish(code if isinstance(code, int) else int(code is not None))
+
+
+if __name__ == "__main__":
+    main()

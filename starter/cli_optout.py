@@ -1,0 +1,73 @@
+"""``clarion optout``: the do-not-contact list, shared by all campaigns and channels."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from clarion.domain.errors import BadInput, NotFound
+from starter.cli_frame import Json, looking, out, print_json_list, say
+
+app = typer.Typer(help="The do-not-contact list: people nobody of this installation contacts.", no_args_is_help=True)
+
+Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER…", help="Phone numbers.", show_default=False)]
+Region = Annotated[str | None, typer.Option(help='Where numbers without a country code are from, such as "US".')]
+
+
+@app.command()
+def add(
+    numbers: Numbers,
+    reason: Annotated[str, typer.Option(help="Why, and who asked for it.")] = "",
+    region: Region = None,
+) -> None:
+    """Put people on the list; campaigns that run now skip them from this moment on."""
+    addresses = _addresses(numbers, region)
+    with looking() as look:
+        for address in addresses:
+            new = look.store.suppressions.add(look.tenant, address, "person", reason, time.time())
+            say(f"{address} is on the list" + ("" if new else " already"))
+
+
+@app.command()
+def remove(numbers: Numbers, region: Region = None) -> None:
+    """Take people off the list."""
+    addresses = _addresses(numbers, region)
+    with looking() as look:
+        missing = [a for a in addresses if not look.store.suppressions.remove(look.tenant, a)]
+        for address in addresses:
+            if address not in missing:
+                say(f"{address} is off the list")
+    if missing:
+        message = f"{', '.join(missing)} was not on the list; `clarion optout list` shows who is"
+        raise NotFound(message)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show who is on the list, since when and why."""
+    with looking() as look:
+        found = look.suppressions()
+        if as_json:
+            print_json_list(found)
+            return
+        from starter.tables import new_table
+        from starter.times import clock
+
+        table = new_table("number", "since", "through", "why")
+        for line in found:
+            table.add_row(line.address, clock(line.at, time.time()), line.source, line.detail)
+        if table.row_count:
+            out().print(table)
+        else:
+            say("nobody is on the list")
+
+
+def _addresses(numbers: list[str], region: str | None) -> list[str]:
+    from clarion.domain.phone import known_region, normalize_phone
+
+    code = region.strip().upper() if region else None
+    if code is not None and not known_region(code):
+        raise BadInput(f'--region "{region}" is not a region; give the two letters of a country, such as US or DE')
+    return [normalize_phone(number, code) for number in numbers]

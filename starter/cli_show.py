@@ -1,0 +1,96 @@
+"""``clarion show``: everything about one campaign on one page."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+import yaml
+from pydantic import BaseModel
+from rich.console import RenderableType
+from rich.text import Text
+
+from clarion.domain.campaign import CampaignSpec
+from clarion.domain.errors import ClarionError
+from clarion.settings import Settings
+from clarion.store.campaigns import Campaign
+from starter.campaigns import workflow_id
+from starter.cli_frame import out
+from starter.looking import EventLine, Looking
+from starter.panels import Sight, campaign_panel
+from starter.progress import Progress
+from starter.tables import new_table
+from starter.times import clock
+from starter.wiring import Installation
+
+LINES = 20
+
+
+class Page(BaseModel):
+    """A campaign, its rules, how it stands, and what happened to it as a whole."""
+
+    progress: Progress
+    account: str
+    spec: CampaignSpec
+    workflow_id: str
+    web_ui: str | None
+    temporal: str
+    """What is wrong in Temporal, if anything is."""
+    events: list[EventLine]
+
+
+async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool) -> None:
+    """Print a campaign's page. Raises NotFound."""
+    look = Looking(opened.store, opened.settings.tenant)
+    campaign = look.find(campaign_id)
+    page = Page(
+        progress=look.progress(campaign_id),
+        account=campaign.account,
+        spec=campaign.spec,
+        workflow_id=workflow_id(campaign),
+        web_ui=web_ui(opened.settings, campaign),
+        temporal=await _word_of_temporal(opened, campaign_id),
+        events=[EventLine.model_validate(event) for event in opened.store.events.of_campaign(campaign.ref.key)],
+    )
+    if as_json:
+        typer.echo(page.model_dump_json(indent=2))
+        return
+    console = out()
+    now = time.time()
+    console.print(campaign_panel(Sight(page.progress, (), now, warning=page.temporal), width=console.width))
+    for part in (_rules(page), _log(page, now)):
+        console.print()
+        console.print(part)
+
+
+def web_ui(settings: Settings, campaign: Campaign) -> str | None:
+    """Return the address of a campaign's page in Temporal's Web UI, if the UI's address is known."""
+    if settings.temporal_ui_url is None:
+        return None
+    # The UI wants the slashes of the id escaped.
+    name = workflow_id(campaign).replace("/", "%2F")
+    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/default/workflows/{name}"
+
+
+async def _word_of_temporal(opened: Installation, campaign_id: str) -> str:
+    try:
+        return await opened.campaigns.ended_in_temporal(campaign_id)
+    except ClarionError as error:
+        return str(error)
+
+
+def _rules(page: Page) -> RenderableType:
+    rules = page.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    text = yaml.safe_dump(rules, sort_keys=False, allow_unicode=True, width=100).rstrip()
+    shown = Text.assemble(("rules\n", "dim"), text)
+    shown.append(f"\n\nworkflow {page.workflow_id}", "dim")
+    if page.web_ui:
+        shown.append(f"\n{page.web_ui}", "dim")
+    return shown
+
+
+def _log(page: Page, now: float) -> RenderableType:
+    table = new_table("at", "what", "")
+    for event in page.events[-LINES:]:
+        table.add_row(clock(event.at, now), event.kind, Text(event.detail))
+    return table

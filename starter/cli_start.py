@@ -1,0 +1,134 @@
+"""Commands that check, start and follow a campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clarion.domain.errors import BadInput, NotFound, did_you_mean
+from starter.cli_frame import (
+    FAILED,
+    WRONG_USE,
+    CampaignId,
+    Json,
+    err,
+    existing,
+    installation,
+    out,
+    print_json,
+    run,
+    say,
+)
+
+if TYPE_CHECKING:
+    from clarion.store.campaigns import Campaign
+    from starter.wiring import Installation
+
+SPEC_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The campaign file (YAML or JSON).", show_default=False)]
+
+
+def check(
+    spec: Spec,
+    rows: Annotated[bool, typer.Option("--rows", help="Name every row that would be left out.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check a campaign without contacting anyone: its rows, texts, expected time and cost."""
+    from clarion.settings import load_settings
+    from starter.campaign_file import read_campaign_file
+    from starter.preflight_view import run_check
+
+    usable = run_check(read_campaign_file(existing(spec)), load_settings(), show_rows=rows, as_json=as_json)
+    if not usable:
+        raise typer.Exit(WRONG_USE)
+
+
+def start(
+    spec: Annotated[str, typer.Argument(metavar="SPEC|ID", help="A campaign file, or a draft's id.")],
+    campaign_id: Annotated[str | None, typer.Option("--id", help="The campaign's id; else made from its name.")] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Store it; start it later with `clarion start ID`.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch it live until it ends.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start a campaign from its file, or one that is a draft."""
+
+    async def work() -> int:
+        async with installation() as opened:
+            campaign = await _started(opened, spec, campaign_id, draft=draft)
+            name.append(campaign.ref.campaign_id)
+            if follow and not draft:
+                say(f"started {campaign.ref.campaign_id}", as_json=as_json)
+                return await _follow(opened, campaign.ref.campaign_id, as_json=as_json)
+            if as_json:
+                print_json(await opened.campaigns.progress(campaign.ref.campaign_id))
+            else:
+                _tell(opened, campaign)
+            return 0
+
+    name: list[str] = []
+    code = run(work(), come_back=lambda: _come_back(name[0]) if name else "")
+    if code:
+        raise typer.Exit(code)
+
+
+def watch(campaign_id: CampaignId) -> None:
+    """Watch a campaign live until it ends; Ctrl-C only ends the watching."""
+
+    async def work() -> int:
+        async with installation() as opened:
+            return await _follow(opened, campaign_id, as_json=False)
+
+    if code := run(work(), come_back=lambda: _come_back(campaign_id)):
+        raise typer.Exit(code)
+
+
+async def _started(opened: Installation, given: str, campaign_id: str | None, *, draft: bool) -> Campaign:
+    path = existing(Path(given))
+    if path.exists() or path.suffix.lower() in SPEC_SUFFIXES or "/" in given:
+        from starter.campaign_file import read_campaign_file
+
+        return await opened.campaigns.start(read_campaign_file(path), campaign_id=campaign_id, draft=draft)
+    if draft or campaign_id is not None:
+        raise BadInput(f'there is no campaign file "{given}"{_nearest_file(given)}; --id and --draft need one')
+    try:
+        return await opened.campaigns.launch(given)
+    except NotFound as error:
+        hint = _nearest_file(given)
+        raise NotFound(f'there is no campaign file "{given}"{hint}, and {error}') from None
+
+
+def _nearest_file(given: str) -> str:
+    return did_you_mean(given, [path.name for path in Path().iterdir() if path.suffix.lower() in SPEC_SUFFIXES])
+
+
+async def _follow(opened: Installation, campaign_id: str, *, as_json: bool) -> int:
+    from clarion.domain.campaign import CampaignStatus
+    from starter.views import follow, print_report
+
+    console = err() if as_json else out()
+    progress = await follow(opened.campaigns, campaign_id, console=console)
+    if as_json:
+        print_json(progress)
+    else:
+        await print_report(opened.campaigns, campaign_id, console=console)
+    return 0 if progress.status is CampaignStatus.COMPLETED and progress.books.balanced else FAILED
+
+
+def _tell(opened: Installation, campaign: Campaign) -> None:
+    from clarion.domain.campaign import CampaignStatus
+    from starter.cli_show import web_ui
+
+    name = campaign.ref.campaign_id
+    if campaign.status is CampaignStatus.DRAFT:
+        say(f"stored {name} as a draft; start it with `clarion start {name}`")
+        return
+    say(f"started {name}; watch it with `clarion watch {name}`")
+    if page := web_ui(opened.settings, campaign):
+        say(f"in Temporal: {page}")
+
+
+def _come_back(campaign_id: str) -> str:
+    return f"the campaign goes on without this window; come back with `clarion watch {campaign_id}`"

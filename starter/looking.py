@@ -1,0 +1,238 @@
+"""What people ask about campaigns and the store can answer, as typed results; nothing here needs Temporal. Blocking.
+
+In all results times are epoch seconds and money is in the account's currency.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from clarion.domain.attempt import NEVER
+from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.domain.target import Outcome, TargetState
+from clarion.store.campaigns import Campaign
+from clarion.store.store import Store
+from clarion.store.targets import RETRYABLE_OUTCOMES
+from starter.chronicle import READ, Line, latest_lines
+from starter.progress import Progress, progress_of
+
+PAGE = 1_000
+EXAMPLES = 5
+"""Rows named for each kind of error."""
+
+
+class View(BaseModel):
+    """Base: frozen, and built from a row of the store."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class CampaignLine(View):
+    """A campaign in the list."""
+
+    campaign_id: str
+    name: str
+    channel: Channel
+    status: CampaignStatus
+    reason: str
+    total: int
+    percent: float
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+class TargetLine(View):
+    """A target and the facts of its last attempt."""
+
+    position: int
+    row: int
+    address: str | None
+    state: TargetState
+    outcome: str | None
+    reason: str | None
+    detail: str | None
+    due_at: float | None
+    """None: at once, or nothing is due."""
+    attempts: int
+    tries: int
+    segments: int
+    time_zone: str | None
+    provider_reference: str | None = None
+    provider_status: str | None = None
+    provider_code: str | None = None
+    contacted_at: Annotated[float | None, Field(validation_alias="intended_at")] = None
+    updated_at: float
+
+    @field_validator("due_at")
+    @classmethod
+    def _real_time(cls, due_at: float | None) -> float | None:
+        return due_at if due_at and due_at < NEVER else None
+
+
+class AttemptLine(View):
+    """One attempt."""
+
+    number: int
+    intended_at: float
+    slot_at: float
+    outcome: str | None
+    ended_at: float | None
+    receipt_at: float | None
+    cost: float
+    provider_reference: str | None
+    provider_status: str | None
+    provider_code: str | None
+    detail: str | None
+
+    @field_validator("cost", mode="before")
+    @classmethod
+    def _money(cls, millionths: int) -> float:
+        return millionths / 1e6
+
+
+class EventLine(View):
+    """One line of a log."""
+
+    at: float
+    kind: str
+    detail: str
+
+
+class ConversationLine(View):
+    """A text that a person sent us."""
+
+    received_at: float
+    address: str
+    position: int | None
+    kind: str
+    body: str
+
+
+class SuppressionLine(View):
+    """Somebody on the do-not-contact list."""
+
+    address: str
+    at: float
+    source: str
+    detail: str
+
+
+class ErrorGroup(View):
+    """Targets that were not reached for the same reason."""
+
+    state: TargetState
+    outcome: str
+    provider_code: str | None
+    count: int
+    meaning: str
+    """What the provider's code means, or what is wrong with the first of these rows."""
+    rows: tuple[int, ...]
+    """The first of them, as the spreadsheet numbers them."""
+    positions: tuple[int, ...]
+    retry_helps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Looks at the campaigns of one tenant."""
+
+    store: Store
+    tenant: str
+    clock: Callable[[], float] = time.time
+
+    def find(self, campaign_id: str) -> Campaign:
+        """Find a campaign. Raises NotFound with the nearest id."""
+        return self.store.campaigns.find(self.tenant, campaign_id)
+
+    def progress(self, campaign_id: str) -> Progress:
+        """Tell how a campaign stands. Raises NotFound."""
+        campaign = self.find(campaign_id)
+        return progress_of(campaign, self.store.campaigns.snapshot(campaign.ref.key, self.clock()))
+
+    def campaigns(self, limit: int = 50) -> list[CampaignLine]:
+        """List the newest campaigns, the newest first."""
+        return [self._line(campaign) for campaign in self.store.campaigns.list(self.tenant, limit=limit)]
+
+    def lines(self, campaign_id: str, most: int) -> list[Line]:
+        """Return the last of a campaign's log, without personal data. Raises NotFound."""
+        return latest_lines(self.store.events.latest(self.find(campaign_id).ref.key, READ), most)
+
+    def targets(self, campaign_id: str, state: TargetState | None = None) -> Iterator[TargetLine]:
+        """Yield targets in the order of the audience, in flat memory. Raises NotFound."""
+        return self._targets(self.find(campaign_id).ref.key, state)
+
+    def conversations(self, campaign_id: str) -> list[ConversationLine]:
+        """Return what people answered, in order. Raises NotFound."""
+        found = self.store.conversations(self.find(campaign_id).ref.key)
+        return [ConversationLine.model_validate(text) for text in found]
+
+    def suppressions(self) -> Iterator[SuppressionLine]:
+        """Yield the do-not-contact list in the order of the numbers."""
+        after = ""
+        while found := self.store.suppressions.list(self.tenant, after=after, limit=PAGE):
+            yield from (SuppressionLine.model_validate(one) for one in found)
+            after = found[-1].address
+
+    def errors(self, campaign_id: str) -> list[ErrorGroup]:
+        """Group who was not reached by the reason, the largest group first. Raises NotFound."""
+        key = self.find(campaign_id).ref.key
+        groups: dict[tuple[TargetState, str, str | None], list[TargetLine]] = {}
+        counts: dict[tuple[TargetState, str, str | None], int] = {}
+        for state in (TargetState.FAILED, TargetState.UNKNOWN, TargetState.WAITING, TargetState.SKIPPED):
+            for target in self._targets(key, state):
+                if state is TargetState.WAITING and target.reason != "retry":
+                    continue
+                kind = (state, target.outcome or "", target.provider_code)
+                counts[kind] = counts.get(kind, 0) + 1
+                examples = groups.setdefault(kind, [])
+                if len(examples) < EXAMPLES:
+                    examples.append(target)
+        largest = sorted(groups, key=lambda kind: -counts[kind])
+        return [_group(kind, counts[kind], groups[kind]) for kind in largest]
+
+    def target(self, key: int, position: int) -> TargetLine | None:
+        """Return one target of the campaign with this number in the store."""
+        row = self.store.targets.get(key, position)
+        return None if row is None else TargetLine.model_validate(row)
+
+    def attempts(self, key: int, position: int) -> list[AttemptLine]:
+        """Return all attempts at a target, in order."""
+        return [AttemptLine.model_validate(row) for row in self.store.targets.attempts_of(key, position)]
+
+    def _targets(self, key: int, state: TargetState | None) -> Iterator[TargetLine]:
+        after = 0
+        while rows := self.store.targets.page(key, state=state, after=after, limit=PAGE):
+            for row in rows:
+                yield TargetLine.model_validate(row)
+            after = rows[-1].position
+
+    def _line(self, campaign: Campaign) -> CampaignLine:
+        progress = progress_of(campaign, self.store.campaigns.snapshot(campaign.ref.key, self.clock()))
+        known = progress.model_dump(include=set(CampaignLine.model_fields) & set(Progress.model_fields))
+        return CampaignLine(**known, total=progress.books.total, created_at=campaign.created_at)
+
+
+def first(targets: Iterator[TargetLine], limit: int) -> Iterator[TargetLine]:
+    """Cut off after ``limit``; 0 is no limit."""
+    return islice(targets, limit) if limit else targets
+
+
+def _group(kind: tuple[TargetState, str, str | None], count: int, examples: Sequence[TargetLine]) -> ErrorGroup:
+    state, outcome, code = kind
+    return ErrorGroup(
+        state=state,
+        outcome=outcome,
+        provider_code=code,
+        count=count,
+        meaning=examples[0].detail or "",
+        rows=tuple(target.row for target in examples),
+        positions=tuple(target.position for target in examples),
+        retry_helps=state is TargetState.FAILED and outcome in {Outcome(o) for o in RETRYABLE_OUTCOMES},
+    )

@@ -1,0 +1,285 @@
+"""Checks a campaign and contacts nobody: its whole audience is imported into a store that is thrown away."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from clarion.audience.checks import CheckedRow, RowChecker
+from clarion.audience.source import open_audience, require_rows
+from clarion.domain.campaign import CampaignSpec, Channel, check_start, spacing_of
+from clarion.domain.errors import BadInput
+from clarion.domain.pace import spacing
+from clarion.domain.segments import count_segments
+from clarion.domain.target import SkipReason, TargetState
+from clarion.domain.template import Template
+from clarion.settings import Account, Settings
+from clarion.store.migrate import migrate
+from clarion.store.store import Store
+from starter.forecast import expected_end
+from starter.looking import View
+from starter.why import zones_of
+
+BATCH = 1_000
+SAMPLED = 1_000
+"""Accepted rows whose time zones stand for all."""
+ZONES = 5
+"""Of these, the zones looked at: the commonest."""
+NAMED = 5
+"""Rows named for each reason."""
+
+Suppressed = Callable[[Sequence[str]], set[str]]
+
+
+class Rejected(BaseModel):
+    """A row that would never be contacted."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    row: int
+    outcome: str
+    detail: str | None
+
+
+class Imported(View):
+    """A row as the import has stored it."""
+
+    row: int
+    address: str | None
+    state: TargetState
+    outcome: str | None
+    detail: str | None
+    segments: int
+    time_zone: str | None
+    variables: str | None
+    text: str | None
+
+
+class Reason(BaseModel):
+    """Rows that are left out for the same reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    count: int
+    rows: tuple[int, ...]
+    """The first of them, as a spreadsheet numbers them."""
+    example: str
+
+
+class Preflight(BaseModel):
+    """What would happen if the campaign started now. Times are epoch seconds, spans seconds, money the account's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    channel: Channel
+    file: str
+    read_as: str
+    total: int
+    accepted: int
+    rejected: int
+    reasons: tuple[Reason, ...]
+    segments: int
+    segments_per_text: dict[int, int]
+    """How many texts have how many segments."""
+    encoding: str
+    """Of the sample."""
+    sample_row: int | None
+    sample_text: str
+    per_second: float | None
+    """What the limits of campaign and account permit; None is unlimited."""
+    starts_at: float
+    expected_end: float | None
+    """None: the window never opens, or no limit says how long it takes."""
+    expected_cost: float
+    budget: float | None
+    covered: int
+    """Targets that the budget pays for."""
+    problems: tuple[str, ...]
+    """What would keep the campaign from being started on this installation."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been counted so far, in flat memory."""
+
+    accepted: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    first_rows: dict[str, list[int]] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    segments: Counter[int] = field(default_factory=Counter)
+    zones: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    sample: Imported | None = None
+
+    def reject(self, row: Rejected) -> None:
+        """Count a row that is left out."""
+        self.counts[row.outcome] += 1
+        self.examples.setdefault(row.outcome, row.detail or "")
+        named = self.first_rows.setdefault(row.outcome, [])
+        if len(named) < NAMED:
+            named.append(row.row)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reasons, the commonest first."""
+        return tuple(
+            Reason(reason=reason, count=n, rows=tuple(self.first_rows[reason]), example=self.examples[reason])
+            for reason, n in self.counts.most_common()
+        )
+
+
+def preflight(
+    spec: CampaignSpec,
+    settings: Settings,
+    *,
+    suppressed: Suppressed = lambda _: set(),
+    on_rejected: Callable[[Rejected], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
+    now: float | None = None,
+) -> Preflight:
+    """Check a campaign and its whole audience.
+
+    ``suppressed`` says which of some numbers are on the do-not-contact list. ``on_rejected`` is told every row that is
+    left out, ``on_progress`` the rows read so far. Raises BadInput for what would stop the campaign as a whole.
+    """
+    at = time.time() if now is None else now
+    check_start(spec, at)
+    if spec.channel is not Channel.SMS:
+        raise BadInput(f"channel {spec.channel} is not built yet; use sms")
+    account, problems = _account(spec, settings)
+    source = spec.audience
+    tally = Tally()
+    with (
+        open_audience(
+            Path(source.file), sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding
+        ) as reader,
+        tempfile.TemporaryDirectory(prefix="clarion-check-") as folder,
+    ):
+        checker = RowChecker(spec, reader.columns, at)
+        require_rows(reader)
+        total = 0
+        for rows in _imported(spec, (checker.check(row) for row in reader.rows()), Path(folder), suppressed, at):
+            total += len(rows)
+            _count(spec, rows, tally, on_rejected)
+            on_progress(total)
+        read_as = reader.description
+    return _result(spec, account, tally, total, read_as, tuple(problems), at)
+
+
+def _account(spec: CampaignSpec, settings: Settings) -> tuple[Account | None, list[str]]:
+    try:
+        return settings.account(spec.account), []
+    except BadInput as error:
+        return None, [str(error)]
+
+
+def _imported(
+    spec: CampaignSpec, rows: Iterator[CheckedRow], folder: Path, suppressed: Suppressed, now: float
+) -> Iterator[list[Imported]]:
+    """Import rows into a store of their own, as a worker would, and yield what became of them, a batch at a time."""
+    store = Store(f"sqlite:///{folder / 'check.db'}", tenant="check", grace=0.0)
+    try:
+        migrate(store.database)
+        key = store.campaigns.create("check", "check", spec, now).key
+        nothing = folder / Path(spec.audience.file).name
+        nothing.touch()
+        file_id = store.files.keep(key, nothing)
+        done = 0
+        while batch := list(islice(rows, BATCH)):
+            store.importing.add(key, file_id, _without_suppressed(batch, suppressed), done, now)
+            yield [Imported.model_validate(row) for row in store.targets.page(key, after=done, limit=len(batch))]
+            done += len(batch)
+    finally:
+        store.close()
+
+
+def _without_suppressed(batch: list[CheckedRow], suppressed: Suppressed) -> list[CheckedRow]:
+    found = suppressed([row.address for row in batch if row.address is not None and row.skip is None])
+    if not found:
+        return batch
+    return [
+        replace(row, skip=SkipReason.OPTED_OUT, detail=f"{row.address} is on the do-not-contact list")
+        if row.skip is None and row.address in found
+        else row
+        for row in batch
+    ]
+
+
+def _count(spec: CampaignSpec, rows: Sequence[Imported], tally: Tally, on_rejected: Callable[[Rejected], None]) -> None:
+    for row in rows:
+        if row.state is TargetState.SKIPPED:
+            rejected = Rejected.model_validate(row)
+            tally.reject(rejected)
+            on_rejected(rejected)
+            continue
+        tally.accepted += 1
+        tally.segments[row.segments] += 1
+        tally.sample = tally.sample or row
+        if spec.window is not None and tally.accepted <= SAMPLED:
+            tally.zones[zones_of(spec.window, row.address, row.time_zone)] += 1
+
+
+def _result(
+    spec: CampaignSpec,
+    account: Account | None,
+    tally: Tally,
+    total: int,
+    read_as: str,
+    problems: tuple[str, ...],
+    now: float,
+) -> Preflight:
+    price = account.price_per_segment if account else float(Account.model_fields["price_per_segment"].default)
+    segments = sum(count * n for count, n in tally.segments.items())
+    gap = max(spacing_of(spec), spacing(account.per_second, account.per_minute, account.per_hour) if account else 0.0)
+    starts_at = max(now, spec.start_at.timestamp()) if spec.start_at else now
+    end = expected_end(
+        spec.window, [zones for zones, _ in tally.zones.most_common(ZONES)], starts_at, gap * tally.accepted
+    )
+    text = _text(spec, tally.sample)
+    return Preflight(
+        name=spec.name,
+        channel=spec.channel,
+        file=spec.audience.file,
+        read_as=read_as,
+        total=total,
+        accepted=tally.accepted,
+        rejected=total - tally.accepted,
+        reasons=tally.reasons,
+        segments=segments,
+        segments_per_text=dict(sorted(tally.segments.items())),
+        encoding=count_segments(text).encoding.value,
+        sample_row=tally.sample.row if tally.sample else None,
+        sample_text=text,
+        per_second=round(1 / gap, 3) if gap else None,
+        starts_at=starts_at,
+        expected_end=end if gap else None,
+        expected_cost=round(price * segments, 4),
+        budget=spec.budget,
+        covered=_covered(spec, tally, price),
+        problems=problems,
+    )
+
+
+def _text(spec: CampaignSpec, sample: Imported | None) -> str:
+    if sample is None:
+        return ""
+    if sample.text is not None:
+        return sample.text
+    return Template.parse(spec.message or "").render(json.loads(sample.variables or "{}"))
+
+
+def _covered(spec: CampaignSpec, tally: Tally, price: float) -> int:
+    """Return how many targets the budget pays for, when each costs the average."""
+    segments = sum(count * n for count, n in tally.segments.items())
+    if spec.budget is None or not segments or not price:
+        return tally.accepted
+    return min(tally.accepted, int(spec.budget / (price * segments) * tally.accepted))

@@ -1,0 +1,170 @@
+"""``clarion check``: runs the preflight with a progress line, and shows what it found."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from clarion.domain.campaign import CampaignSpec
+from clarion.domain.errors import ClarionError
+from clarion.settings import Settings
+from starter.cli_frame import err, out
+from starter.preflight import Preflight, Rejected, preflight
+from starter.tables import new_table
+from starter.times import span, when
+from starter.wiring import open_store
+
+BETWEEN_UPDATES = 0.2
+
+
+def run_check(spec: CampaignSpec, settings: Settings, *, show_rows: bool, as_json: bool) -> bool:
+    """Check a campaign and print the result; return whether anybody would be contacted. Raises BadInput."""
+    stderr = err()
+    listed = Listing(as_json=as_json) if show_rows else None
+    with do_not_contact(settings, stderr) as suppressed, reading(stderr) as on_progress:
+        found = preflight(
+            spec,
+            settings,
+            suppressed=suppressed,
+            on_rejected=listed.add if listed else lambda _: None,
+            on_progress=on_progress,
+        )
+    if as_json:
+        print_found_json(found, listed)
+    else:
+        console = out()
+        console.print(preflight_view(found, time.time()))
+    return found.accepted > 0
+
+
+class Listing:
+    """Writes rows that are left out as they come, so that memory stays flat however many there are."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.begun = False
+        self._as_json = as_json
+
+    def add(self, row: Rejected) -> None:
+        """Write one."""
+        if self._as_json:
+            typer.echo(('{"rows": [' if not self.begun else ",") + "\n  " + row.model_dump_json(), nl=False)
+        else:
+            typer.echo(f"row {row.row}: {row.outcome.replace('_', ' ')}: {row.detail}")
+        self.begun = True
+
+
+def print_found_json(found: Preflight, listed: Listing | None) -> None:
+    """Print the result as JSON; rows that were listed stand before the rest of the same object."""
+    if listed is None:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    rest = json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    typer.echo(("\n]," if listed.begun else '{"rows": [],') + rest.removeprefix("{"))
+
+
+@contextmanager
+def do_not_contact(settings: Settings, console: Console) -> Iterator[Callable[[Collection[str]], set[str]]]:
+    """Give what looks into the do-not-contact list; without a database nothing, and a word about it."""
+    try:
+        store = open_store(settings)
+    except ClarionError as error:
+        console.print(Text(f"the do-not-contact list is not consulted: {error}", "yellow"))
+        yield lambda _: set()
+        return
+    try:
+        yield lambda addresses: store.suppressions.among(settings.tenant, addresses) if addresses else set()
+    finally:
+        store.close()
+
+
+@contextmanager
+def reading(console: Console) -> Iterator[Callable[[int], None]]:
+    """Show how many rows have been read, where there is a terminal to show it on."""
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    shown_at = 0.0
+    with console.status("reading the audience") as status:
+
+        def update(rows: int) -> None:
+            nonlocal shown_at
+            if time.monotonic() - shown_at >= BETWEEN_UPDATES:
+                status.update(f"{rows:,} rows checked")
+                shown_at = time.monotonic()
+
+        yield update
+
+
+def preflight_view(found: Preflight, now: float) -> RenderableType:
+    """Show what a preflight found."""
+    parts: list[RenderableType] = [_head(found), Text()]
+    if found.reasons:
+        parts += [_reasons(found), Text()]
+    if found.sample_row is not None:
+        title = Text(f" row {found.sample_row} would get ", "dim")
+        parts += [Panel(Text(found.sample_text), title=title, title_align="left", border_style="dim", width=76)]
+    parts.append(_facts(found, now))
+    parts += [Text(problem, "yellow") for problem in found.problems]
+    if not found.accepted:
+        parts.append(Text("nobody would be contacted: no row can be used", "bold red"))
+    return Group(*parts)
+
+
+def _head(found: Preflight) -> Text:
+    return Text.assemble(
+        (found.name, "bold"),
+        (f"  {found.channel}\n", "dim"),
+        (f"{found.file} ({found.read_as})\n\n", "dim"),
+        (f"{found.accepted:,}", "bold green" if found.accepted else "bold red"),
+        f" of {found.total:,} rows would be contacted, ",
+        (f"{found.rejected:,}", "bold yellow" if found.rejected else "bold"),
+        " left out",
+    )
+
+
+def _reasons(found: Preflight) -> Table:
+    table = new_table("rows", "left out as", "first rows", "for example", right=("rows",))
+    for reason in found.reasons:
+        rows = ", ".join(map(str, reason.rows)) + (" …" if reason.count > len(reason.rows) else "")
+        name = Text(reason.reason.replace("_", " "), "yellow")
+        table.add_row(f"{reason.count:,}", name, rows, Text(f"row {reason.rows[0]}: {reason.example}"))
+    return table
+
+
+def _facts(found: Preflight, now: float) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    shares = ", ".join(f"{n:,} of {count}" for count, n in found.segments_per_text.items())
+    table.add_row("segments", f"{found.segments:,} in all ({shares}), {found.encoding}" if shares else "0")
+    table.add_row("rate", f"{found.per_second:g} a second" if found.per_second else "unlimited")
+    table.add_row("starts", when(found.starts_at, now) if found.starts_at > now else "at once")
+    table.add_row("expected time", _duration(found, now))
+    table.add_row("expected cost", _cost(found))
+    return table
+
+
+def _duration(found: Preflight, now: float) -> str:
+    if not found.accepted:
+        return "–"
+    if found.expected_end is None:
+        return "as fast as the provider answers" if found.per_second is None else "its window never opens long enough"
+    length = span(found.expected_end - found.starts_at)
+    return f"about {length}, until {when(found.expected_end, now)}; retries come on top"
+
+
+def _cost(found: Preflight) -> str:
+    said = f"{found.expected_cost:,.2f} without retries"
+    if found.budget is None:
+        return said
+    if found.covered < found.accepted:
+        return f"{said}; the budget of {found.budget:,.2f} pays for about {found.covered:,} of {found.accepted:,}"
+    return f"{said}, within the budget of {found.budget:,.2f}"

@@ -1,0 +1,211 @@
+"""The result of a campaign, row by row in the order of its audience, as CSV, JSON or XLSX; in flat memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+from clarion.domain.errors import BadInput, did_you_mean
+from clarion.domain.template import Template
+from clarion.store.campaigns import Campaign
+from starter.looking import Looking
+from starter.progress import Progress
+from starter.times import iso
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Cell: TypeAlias = str | int | float | None
+
+COLUMNS = (
+    "position",
+    "row",
+    "address",
+    "state",
+    "outcome",
+    "reason",
+    "detail",
+    "attempts",
+    "segments",
+    "cost",
+    "contacted_at",
+    "ended_at",
+    "due_at",
+    "updated_at",
+    "time_zone",
+    "provider_status",
+    "provider_code",
+    "provider_reference",
+    "text",
+)
+"""Ours come first; the variables of the campaign's text follow, a column each."""
+
+OURS = frozenset({"address"})
+"""Columns that may begin with a plus sign: numbers in E.164, written by us."""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet takes a cell that begins so for a formula, in full width too (OWASP, CSV injection)."""
+
+SUFFIXES = (".xlsx", ".csv", ".json")
+NEVER = 1e15
+
+
+def write_report(looking: Looking, campaign_id: str, file: Path | None, *, as_json: bool = False) -> int:
+    """Write a report and return its number of rows; ``None`` and ``-`` write to standard output.
+
+    Raises NotFound for the campaign, BadInput for a file that cannot be written.
+    """
+    campaign = looking.find(campaign_id)
+    report = Report(looking, campaign)
+    to_stdout = file is None or str(file) == "-"
+    if file is None or to_stdout:
+        if as_json:
+            return _write_json(sys.stdout, report)
+        return _write_csv(sys.stdout, report)
+    kind = file.suffix.lower()
+    if kind not in SUFFIXES:
+        near = did_you_mean(kind, SUFFIXES)
+        raise BadInput(f'"{file}" ends in nothing that a report is written as{near}; use .xlsx, .csv or .json')
+    with _replacing(file) as part:
+        if kind == ".xlsx":
+            from starter.workbook import write_workbook
+
+            return write_workbook(part, report)
+        # The mark lets Excel read the file as UTF-8, and everything else ignores it.
+        with part.open("w", encoding="utf-8-sig" if kind == ".csv" else "utf-8", newline="") as sink:
+            return _write_csv(sink, report) if kind == ".csv" else _write_json(sink, report)
+
+
+class Report:
+    """A campaign's rows and its summary, ready to be written."""
+
+    def __init__(self, looking: Looking, campaign: Campaign, zone: tzinfo | None = None) -> None:
+        self.progress: Progress = looking.progress(campaign.ref.campaign_id)
+        self._looking = looking
+        self._key = campaign.ref.key
+        self._zone = zone
+        message = campaign.spec.message
+        self._variables = sorted(Template.parse(message).variables) if message else []
+        names = (name if name not in COLUMNS else f"variable_{name}" for name in self._variables)
+        self.columns: tuple[str, ...] = (*COLUMNS, *names)
+
+    def rows(self) -> Iterator[list[Cell]]:
+        """Yield the cells of every target, as they are."""
+        for row in self._looking.store.targets.all(self._key):
+            variables = json.loads(row.variables) if row.variables else {}
+            yield [
+                row.position,
+                row.row,
+                row.address,
+                row.state,
+                row.outcome,
+                row.reason,
+                row.detail,
+                row.attempts,
+                row.segments,
+                self._cost(row.position, row.attempts, row.cost),
+                self._moment(row.intended_at),
+                self._moment(row.ended_at),
+                self._moment(row.due_at),
+                self._moment(row.updated_at),
+                row.time_zone,
+                row.provider_status,
+                row.provider_code,
+                row.provider_reference,
+                row.text,
+                *(variables.get(name) for name in self._variables),
+            ]
+
+    def summary(self) -> Iterator[tuple[str, Cell]]:
+        """Yield what a summary says, a name and a value each."""
+        progress = self.progress
+        yield "campaign", progress.campaign_id
+        yield "name", progress.name
+        yield "channel", progress.channel.value
+        yield "status", progress.status.value
+        yield "reason", progress.reason
+        yield "started_at", iso(progress.started_at, self._zone)
+        yield "finished_at", iso(progress.finished_at, self._zone)
+        yield "success_rate", progress.success_rate
+        yield "spent", progress.spent
+        yield "budget", progress.budget
+        for state, n in progress.books.model_dump().items():
+            yield f"books: {state}", n
+        for outcome, n in progress.outcomes.items():
+            yield f"outcome: {outcome}", n
+
+    def _cost(self, position: int, attempts: int, last: int | None) -> float:
+        """Add up all attempts; the row itself knows the last one's cost alone."""
+        if attempts <= 1:
+            return (last or 0) / 1e6
+        return round(sum(attempt.cost for attempt in self._looking.attempts(self._key, position)), 6)
+
+    def _moment(self, at: float | None) -> str | None:
+        return iso(at, self._zone) if at and at < NEVER else None
+
+
+def harmless(column: str, value: Cell) -> Cell:
+    """Put an apostrophe before what a spreadsheet would run as a formula."""
+    if isinstance(value, str) and column not in OURS and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def print_summary(looking: Looking, campaign_id: str, console: Console) -> None:
+    """Show how a campaign came out. Raises NotFound."""
+    from starter.panels import Sight, campaign_panel
+    from starter.tables import error_table
+
+    progress = looking.progress(campaign_id)
+    console.print(campaign_panel(Sight(progress, (), time.time()), width=console.width))
+    if groups := looking.errors(campaign_id):
+        console.print()
+        console.print(error_table(groups))
+    console.print(f"\n[dim]row by row:[/] clarion report {campaign_id} --out report.xlsx  [dim]or .csv, .json[/]")
+
+
+def _write_csv(sink: IO[str], report: Report) -> int:
+    writer = csv.writer(sink, lineterminator="\r\n" if sink is not sys.stdout else "\n")
+    writer.writerow(report.columns)
+    return _count(report, writer.writerow)
+
+
+def _count(report: Report, write: Callable[[list[Cell]], object]) -> int:
+    rows = 0
+    for cells in report.rows():
+        write([harmless(name, cell) for name, cell in zip(report.columns, cells, strict=True)])
+        rows += 1
+    return rows
+
+
+def _write_json(sink: IO[str], report: Report) -> int:
+    sink.write(f'{{"summary": {report.progress.model_dump_json()},\n"rows": [')
+    rows = 0
+    for cells in report.rows():
+        known = {name: cell for name, cell in zip(report.columns, cells, strict=True) if cell is not None}
+        sink.write(("," if rows else "") + "\n" + json.dumps(known, ensure_ascii=False))
+        rows += 1
+    sink.write("\n]}\n")
+    return rows
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """Give a path to write to, which takes the file's place once it is complete."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        if file.is_dir():
+            raise BadInput(f'"{file}" is a folder; name a file in it')
+        yield part
+        part.replace(file)
+    except OSError as error:
+        raise BadInput(f'"{file}" cannot be written: {error.strerror or error}') from None
+    finally:
+        part.unlink(missing_ok=True)

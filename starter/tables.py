@@ -1,0 +1,129 @@
+"""What the commands that look print: tables of campaigns, targets and errors, and the answer to a why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clarion.domain.target import TargetState
+from starter.looking import CampaignLine, ConversationLine, ErrorGroup, TargetLine
+from starter.panels import STATE_STYLES, status_style
+from starter.times import clock
+from starter.why import Why
+
+
+def new_table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """Start a table; the columns named in ``right`` hold numbers."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def campaign_table(campaigns: Sequence[CampaignLine], now: float, zone: tzinfo | None = None) -> Table:
+    """List campaigns."""
+    table = new_table("id", "name", "channel", "status", "targets", "done", "created", right=("targets", "done"))
+    for line in campaigns:
+        status = Text(line.status.value, status_style(line.status))
+        created = clock(line.created_at, now, zone)
+        done = f"{line.percent:.1f} %" if line.total else "–"
+        table.add_row(
+            Text(line.campaign_id, "bold"), Text(line.name), line.channel, status, f"{line.total:,}", done, created
+        )
+    return table
+
+
+def target_table(targets: Iterable[TargetLine], now: float, zone: tzinfo | None = None) -> Table:
+    """List targets."""
+    table = new_table(
+        "target", "row", "address", "state", "outcome", "why", "due", "tries", right=("target", "row", "tries")
+    )
+    for target in targets:
+        table.add_row(
+            f"{target.position}",
+            f"{target.row}",
+            target.address or "–",
+            state_text(target.state),
+            (target.outcome or "–").replace("_", " "),
+            Text(_known(target)),
+            clock(target.due_at, now, zone) if target.due_at else "",
+            f"{target.attempts}",
+        )
+    return table
+
+
+def state_text(state: TargetState) -> Text:
+    """Write a state in its colour."""
+    return Text(state.value, STATE_STYLES[state])
+
+
+def _known(target: TargetLine) -> str:
+    code = f"{target.provider_code}: " if target.provider_code and target.detail else ""
+    return code + (target.detail or target.reason or "")
+
+
+def error_table(groups: Sequence[ErrorGroup]) -> Table:
+    """List why targets were not reached."""
+    table = new_table("targets", "state", "outcome", "what it means", "rows", right=("targets",))
+    for group in groups:
+        rows = ", ".join(str(row) for row in group.rows) + (" …" if group.count > len(group.rows) else "")
+        code = f"{group.provider_code}: " if group.provider_code else ""
+        table.add_row(
+            f"{group.count:,}",
+            state_text(group.state),
+            group.outcome.replace("_", " "),
+            Text(code + group.meaning),
+            Text(rows, "dim"),
+        )
+    return table
+
+
+def conversation_table(conversations: Sequence[ConversationLine], now: float, zone: tzinfo | None = None) -> Table:
+    """List what people answered."""
+    table = new_table("received", "from", "target", "kind", "text", right=("target",))
+    for text in conversations:
+        position = "" if text.position is None else str(text.position)
+        table.add_row(clock(text.received_at, now, zone), text.address, position, text.kind, Text(text.body))
+    return table
+
+
+def why_view(why: Why, now: float, zone: tzinfo | None = None) -> RenderableType:
+    """Write the answer to a why, and the trace below it."""
+    target = why.target
+    head = Text.assemble(
+        ("● ", STATE_STYLES[target.state]),
+        (f"target {target.position}", "bold"),
+        f" · row {target.row} · {target.address or 'no number'}",
+    )
+    parts: list[RenderableType] = [head, Text(why.answer, "bold"), Text()]
+    if why.also:
+        more = ", ".join(str(position) for position in why.also)
+        parts.insert(1, Text(f"  also at position {more}", "dim"))
+    trace = new_table("at", "what", "")
+    for event in why.events:
+        trace.add_row(clock(event.at, now, zone), event.kind.replace("_", " "), Text(event.detail))
+    if why.events:
+        parts.append(trace)
+    if why.attempts:
+        parts += [Text(), _attempts(why, now, zone)]
+    return Group(*parts)
+
+
+def _attempts(why: Why, now: float, zone: tzinfo | None) -> Table:
+    table = new_table("attempt", "intended", "ended", "outcome", "provider says", "reference", right=("attempt",))
+    for attempt in why.attempts:
+        said = ": ".join(part for part in (attempt.provider_status, attempt.provider_code) if part)
+        table.add_row(
+            str(attempt.number),
+            clock(attempt.intended_at, now, zone),
+            clock(attempt.ended_at, now, zone) if attempt.ended_at else "–",
+            (attempt.outcome or "under way").replace("_", " "),
+            said or "–",
+            attempt.provider_reference or "–",
+        )
+    return table

@@ -1,0 +1,315 @@
+"""Why a target was contacted or not, and when it will be: one sentence, and the trace of what happened to it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from zoneinfo import ZoneInfo
+
+from clarion.domain.books import Books
+from clarion.domain.campaign import CampaignStatus
+from clarion.domain.errors import BadInput, NotFound
+from clarion.domain.phone import candidate_zones, normalize_phone
+from clarion.domain.target import TargetState
+from clarion.domain.window import TARGET, WEEK, Window, next_opening
+from clarion.store.campaigns import Campaign
+from clarion.store.targets import RETRYABLE_OUTCOMES
+from starter.looking import AttemptLine, EventLine, Looking, TargetLine, View
+from starter.times import clock, span, when
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth")
+_ROW = re.compile(r"row\s*[:=]?\s*(\d{1,12})", re.IGNORECASE)
+LONGEST_POSITION = 7
+"""Digits; more of them are a phone number."""
+
+
+class Why(View):
+    """The answer. ``next_at`` is when something will happen to the target, if that is known (epoch seconds)."""
+
+    campaign_id: str
+    answer: str
+    next_at: float | None
+    target: TargetLine
+    attempts: list[AttemptLine]
+    events: list[EventLine]
+    also: tuple[int, ...]
+    """Other positions at which the same number or row stands."""
+
+
+def why(looking: Looking, campaign_id: str, wanted: str, zone: tzinfo | None = None) -> Why:
+    """Answer for ``wanted``: a position, ``row:17``, or a phone number in any notation.
+
+    ``zone`` is the reader's; None is this machine's. Raises NotFound, or BadInput for what is none of the three.
+    """
+    campaign = looking.find(campaign_id)
+    key = campaign.ref.key
+    found = [target for target in (looking.target(key, p) for p in positions(looking, campaign, wanted)) if target]
+    if not found:
+        raise NotFound(_nobody(campaign, wanted))
+    # The row that counts, not the duplicates that were skipped because of it.
+    target = next((t for t in found if t.state is not TargetState.SKIPPED), found[0])
+    attempts = looking.attempts(key, target.position)
+    snapshot = looking.store.campaigns.snapshot(key, looking.clock())
+    ahead = _standing_before(looking, key, target, snapshot.books)
+    case = Case(campaign, target, attempts, ahead, snapshot.per_minute, looking.clock(), zone)
+    answer = ANSWERS[target.state](case)
+    return Why(
+        campaign_id=campaign_id,
+        answer=answer.sentence,
+        next_at=answer.next_at,
+        target=target,
+        attempts=attempts,
+        events=[EventLine.model_validate(event) for event in looking.store.events.of_target(key, target.position)],
+        also=tuple(t.position for t in found if t is not target),
+    )
+
+
+def positions(looking: Looking, campaign: Campaign, wanted: str) -> list[int]:
+    """Find where ``wanted`` stands in a campaign. Raises BadInput when it can be read as nothing."""
+    text = wanted.strip()
+    key = campaign.ref.key
+    if row := _ROW.fullmatch(text):
+        return _positions_of_row(looking, key, campaign.total, int(row[1]))
+    if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
+        return [int(text)]
+    try:
+        address = normalize_phone(text, campaign.spec.audience.region)
+    except BadInput as error:
+        message = f"{error}; name a target by its position (17), its row in the file (row:17) or its phone number"
+        raise BadInput(message) from None
+    return looking.store.targets.positions_of(key, address)
+
+
+def _positions_of_row(looking: Looking, key: int, total: int, row: int) -> list[int]:
+    """Files follow each other in the order of their numbers, and rows in a file too: so a few looks find the place."""
+    found = []
+
+    def place(position: int) -> tuple[int, int]:
+        target = looking.store.targets.get(key, position)
+        return (0, 0) if target is None else (target.file_id, target.row)
+
+    for file in looking.store.files.of_campaign(key):
+        position = 1 + bisect_left(range(1, total + 1), (file.id, row), key=place)
+        if position <= total and place(position) == (file.id, row):
+            found.append(position)
+    return found
+
+
+def _nobody(campaign: Campaign, wanted: str) -> str:
+    known = f"it has positions 1 to {campaign.total:,}" if campaign.total else "its audience has not been read yet"
+    return (
+        f'campaign "{campaign.ref.campaign_id}" has no target "{wanted.strip()}"; {known}, and `clarion targets '
+        f"{campaign.ref.campaign_id}` lists them"
+    )
+
+
+def _standing_before(looking: Looking, key: int, target: TargetLine, books: Books) -> int:
+    if target.state is not TargetState.PENDING:
+        return 0
+    first = looking.store.targets.page(key, state=TargetState.PENDING, limit=1)
+    return min(books.pending - 1, target.position - first[0].position) if first else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A sentence, and when something happens next."""
+
+    sentence: str
+    next_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that an answer is made of."""
+
+    campaign: Campaign
+    target: TargetLine
+    attempts: list[AttemptLine]
+    before: int
+    """Targets whose turn comes first, roughly."""
+    per_minute: float
+    now: float
+    zone: tzinfo | None
+
+    @property
+    def last(self) -> AttemptLine | None:
+        """The last attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    def when(self, at: float) -> str:
+        """Write an instant for the reader."""
+        return when(at, self.now, self.zone)
+
+    @property
+    def held(self) -> str:
+        """Why nobody at all is contacted now, or nothing."""
+        campaign, name = self.campaign, self.campaign.ref.campaign_id
+        because = f" ({campaign.reason})" if campaign.reason else ""
+        start_at = campaign.spec.start_at
+        held = {
+            CampaignStatus.DRAFT: f"the campaign is a draft; start it with `clarion start {name}`",
+            CampaignStatus.SCHEDULED: f"the campaign starts at {self.when(start_at.timestamp()) if start_at else '…'}",
+            CampaignStatus.PREPARING: "the audience is still being read",
+            CampaignStatus.QUEUED: "the campaign is queued",
+            CampaignStatus.PAUSING: f"the campaign is being paused{because}",
+            CampaignStatus.PAUSED: f"the campaign is paused{because}; go on with `clarion resume {name}`",
+            CampaignStatus.CANCELLING: f"the campaign is being cancelled{because}",
+        }.get(campaign.status, "")
+        if campaign.status.is_final:
+            return f"the campaign is {campaign.status}{because}"
+        return held or (f"the campaign takes no new contacts: {campaign.halt}" if campaign.halt else "")
+
+    def outcome(self) -> str:
+        """Say how the last attempt ended: ``undelivered (30003: the phone is switched off)``."""
+        code = self.last.provider_code if self.last else None
+        known = ": ".join(part for part in (code, self.target.detail) if part)
+        word = (self.target.outcome or "").replace("_", " ")
+        return f"{word} ({known})" if known else word
+
+
+def _pending(case: Case) -> Answer:
+    start_at = case.campaign.spec.start_at
+    if case.held:
+        at = start_at.timestamp() if start_at and case.campaign.status is CampaignStatus.SCHEDULED else None
+        return Answer(f"not contacted yet: {case.held}", at)
+    return _closed(case) or _turn(case, "not contacted yet")
+
+
+def _waiting(case: Case) -> Answer:
+    target = case.target
+    due = target.due_at
+    if target.reason == "window" and due and due > case.now:
+        return _closed(case) or Answer(f"not contacted yet: outside its window, next at {case.when(due)}", due)
+    last = case.last
+    if last is not None and last.outcome == "not_sent":
+        what = f"attempt {last.number} was taken back ({last.detail or 'nobody was contacted'}), the next one"
+    elif target.outcome:
+        rules = case.campaign.spec.retry
+        what = f"waiting for its {_ordinal(target.tries + 1)} try of {rules.attempts} after {case.outcome()},"
+    else:
+        what = "its first try"
+    if due and due > case.now:
+        also = f"; and {case.held}" if case.held else ""
+        return Answer(f"{what} at {case.when(due)}{also}", due)
+    if case.held:
+        return Answer(f"{what} is due, but {case.held}")
+    return _closed(case) or _turn(case, f"{what} is due")
+
+
+def _active(case: Case) -> Answer:
+    last, due = case.last, case.target.due_at
+    if last is None or last.outcome is None:
+        slot = last.slot_at if last else case.now
+        if slot > case.now:
+            return Answer(f"about to be contacted: the pace allows it at {case.when(slot)}", slot)
+        return Answer(f"being contacted: attempt {last.number if last else 1} is under way, without an answer yet")
+    said = f"status {last.provider_status}" if last.provider_status else "no status"
+    where = f", reference {last.provider_reference}" if last.provider_reference else ""
+    accepted = f"accepted by the provider at {clock(last.ended_at or case.now, case.now, case.zone)} ({said}{where})"
+    if due is None:
+        return Answer(f"{accepted}; its receipt is awaited")
+    return Answer(f"{accepted}; its receipt is awaited until {case.when(due)}, then `sent` is the last word", due)
+
+
+def _unknown(case: Case) -> Answer:
+    due = case.target.due_at
+    number = case.last.number if case.last else 1
+    why = f" ({case.target.detail})" if case.target.detail else ""
+    unclear = f"attempt {number} may or may not have reached the person{why}"
+    if due is None:
+        return Answer(f"{unclear}; nobody could find out, so it stays unknown and is not tried again")
+    return Answer(f"{unclear}; it is looked up at the provider at {case.when(due)} before anything else happens", due)
+
+
+def _succeeded(case: Case) -> Answer:
+    last = case.last
+    at = f" at {clock(last.ended_at, case.now, case.zone)}" if last and last.ended_at else ""
+    tries = f", with the {_ordinal(case.target.attempts)} attempt" if case.target.attempts > 1 else ""
+    if case.target.outcome == "sent":
+        return Answer(f"sent{at}{tries}: the provider accepted it, and no receipt said more")
+    return Answer(f"{(case.target.outcome or 'reached').replace('_', ' ')}{at}{tries}")
+
+
+def _failed(case: Case) -> Answer:
+    tries = f" after {case.target.tries} tries" if case.target.tries > 1 else ""
+    told = f"{case.outcome()}{tries}"
+    if case.target.outcome in set(RETRYABLE_OUTCOMES):
+        again = f"clarion retry {case.campaign.ref.campaign_id} --outcome {case.target.outcome}"
+        return Answer(f"failed: {told}; try it again with `{again}`")
+    return Answer(f"failed: {told}; another try would not help")
+
+
+def _skipped(case: Case) -> Answer:
+    why = case.target.detail or (case.target.outcome or "").replace("_", " ")
+    return Answer(f"skipped: row {case.target.row}: {why}")
+
+
+def _cancelled(case: Case) -> Answer:
+    because = f" ({case.campaign.reason})" if case.campaign.reason else ""
+    tried = "before its next try" if case.target.attempts else "before its turn"
+    return Answer(f"never reached: the campaign was cancelled{because} {tried}")
+
+
+ANSWERS: dict[TargetState, Callable[[Case], Answer]] = {
+    TargetState.PENDING: _pending,
+    TargetState.WAITING: _waiting,
+    TargetState.ACTIVE: _active,
+    TargetState.UNKNOWN: _unknown,
+    TargetState.SUCCEEDED: _succeeded,
+    TargetState.FAILED: _failed,
+    TargetState.SKIPPED: _skipped,
+    TargetState.CANCELLED: _cancelled,
+}
+
+
+def _closed(case: Case) -> Answer | None:
+    window = case.campaign.spec.window
+    if window is None or case.target.address is None:
+        return None
+    zones = zones_of(window, case.target.address, case.target.time_zone)
+    opening = next_opening(window, zones, case.now)
+    said = f"outside its window ({describe(window, zones)})"
+    if opening is None:
+        return Answer(f"not contacted yet: {said}, which never opens for it")
+    if opening <= case.now:
+        return None
+    there = ZoneInfo(zones[0]) if zones else case.zone
+    name = f" {zones[0]}" if zones else ""
+    moment = f"{clock(opening, case.now, there)}{name}, in {span(opening - case.now)}"
+    return Answer(f"not contacted yet: {said}, next at {moment}", opening)
+
+
+def _turn(case: Case, what: str) -> Answer:
+    spacing = case.campaign.spacing
+    per_minute = case.per_minute or (60.0 / spacing if spacing else 0.0)
+    if case.before <= 0:
+        return Answer(f"{what}: its turn comes as soon as a lane is free")
+    if per_minute <= 0:
+        return Answer(f"{what}: about {case.before:,} targets come before it")
+    at = case.now + 60.0 * case.before / per_minute
+    queue = f"about {case.before:,} targets come before it at {per_minute:,.0f} a minute"
+    return Answer(f"{what}: {queue}, so its turn comes roughly at {case.when(at)}", at)
+
+
+def zones_of(window: Window, address: str | None, time_zone: str | None) -> tuple[str, ...]:
+    """Return the zones in which a window must be open for a target with this number and this zone of its own."""
+    if window.time_zone != TARGET:
+        return (window.time_zone,)
+    if time_zone:
+        return (time_zone,)
+    return candidate_zones(address) if address else ()
+
+
+def describe(window: Window, zones: tuple[str, ...]) -> str:
+    """Write a window as people say it: ``09:00–20:00 mon tue fri America/Denver``."""
+    to = "24:00" if (window.to.hour, window.to.minute) == (0, 0) else f"{window.to:%H:%M}"
+    days = "" if window.days == WEEK else " " + " ".join(window.days)
+    more = f" and {len(zones) - 1} more" if len(zones) > 1 else ""
+    return f"{window.from_:%H:%M}–{to}{days} {zones[0] if zones else 'in no known zone'}{more}"
+
+
+def _ordinal(number: int) -> str:
+    return ORDINALS[number - 1] if 1 <= number <= len(ORDINALS) else f"{number}th"

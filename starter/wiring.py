@@ -1,0 +1,88 @@
+"""Builds what the front doors work with: settings to store and one connection to Temporal, these to the use cases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from clarion.domain.errors import Unreachable
+from clarion.settings import Settings
+from clarion.store.migrate import require_schema
+from clarion.store.store import Store
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from starter.campaigns import Campaigns
+
+
+def new_store(settings: Settings) -> Store:
+    """Build the store of this installation; nothing is opened yet. Raises BadInput, or Unreachable for its folder."""
+    from clarion.providers.twilio_webhooks import TwilioReceipts
+
+    readers = {"twilio": TwilioReceipts("")}
+    try:
+        return Store(settings.database, tenant=settings.tenant, grace=settings.grace, readers=readers)
+    except OSError as error:
+        message = (
+            f"the folder {settings.folder} for the database cannot be used ({error.strerror or error}); set "
+            "CLARION_HOME to one that you may write to"
+        )
+        raise Unreachable(message) from None
+
+
+def open_store(settings: Settings) -> Store:
+    """Build the store and prove that it is ready. Raises BadInput, Unreachable, or Conflict before `clarion setup`."""
+    store = new_store(settings)
+    require_schema(store.database)
+    return store
+
+
+class Connection:
+    """The one connection to Temporal of this process, made when it is first needed."""
+
+    def __init__(self, address: str | None = None) -> None:
+        """``address`` counts when Temporal's own configuration names none."""
+        self._address = address
+        self._made: asyncio.Task[Client] | None = None
+
+    def __call__(self) -> asyncio.Future[Client]:
+        """Give the connection to await; a failed one is tried again. Awaiting raises BadInput or Unreachable."""
+        if self._made is None or (self._made.done() and self._has_failed(self._made)):
+            self._made = asyncio.ensure_future(self._connect())
+        # One caller that gives up must not end the connection of the others.
+        return asyncio.shield(self._made)
+
+    async def _connect(self) -> Client:
+        from clarion.temporal import connect
+
+        return await connect(address=self._address)
+
+    @staticmethod
+    def _has_failed(made: asyncio.Task[Client]) -> bool:
+        return made.cancelled() or made.exception() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the front doors of one process share."""
+
+    settings: Settings
+    store: Store
+    campaigns: Campaigns
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Open the store, prepare the use cases. Raises BadInput, Unreachable, or Conflict before `clarion setup`."""
+        # The Temporal SDK takes half a second to import: what only looks into the store goes without it.
+        from starter.campaigns import Campaigns
+
+        store = await asyncio.to_thread(open_store, settings)
+        try:
+            yield cls(settings, store, Campaigns(settings, store, Connection(settings.temporal_address)))
+        finally:
+            store.close()
