@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-h
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check lint types imports tests unit format lock clean distclean
+.PHONY: help setup demo test check lint types imports tests unit format docs lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ unit: setup ## Run the fast tests only: no server, no process
 format: setup ## Rewrite the files in house style
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+docs: setup ## Write the pages that are made from the code anew: docs/settings.md
+	$(BIN)/python -m clarion.settings_reference docs/settings.md
 
 lock: setup ## Write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(BIN)/uv pip compile $(LOCK) $(ARGS) pyproject.toml --output-file requirements.lock
