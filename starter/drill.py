@@ -31,10 +31,10 @@ Say = Callable[[str], None]
 
 QUICK = {
     "CLARION_TENANT": TENANT,
-    "CLARION_TASK_QUEUE": "clarion-drill",
+    "CLARION_TASK_QUEUE": "rehearsal",
     "CLARION_UNKNOWN_GRACE": "2",
     "CLARION_INTENT_SLACK": "2",
-    "CLARION_ACCOUNTS__DRILL__TIMEOUT": "3",
+    f"CLARION_ACCOUNTS__{TENANT.upper()}__TIMEOUT": "3",
 }
 """The sandbox answers in milliseconds, so nobody need wait as long for what is unknown."""
 
