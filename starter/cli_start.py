@@ -114,6 +114,7 @@ async def _follow(opened: Installation, campaign_id: str, *, as_json: bool) -> i
         print_json(progress)
     else:
         await print_report(opened.campaigns, campaign_id, console=console)
+        console.print(f"\n[dim]row by row:[/] clarion report {campaign_id} --out report.xlsx")
     return 0 if progress.status is CampaignStatus.COMPLETED and progress.books.balanced else FAILED
 
 

@@ -25,6 +25,8 @@ WIDE = 104
 """Columns from which three facts stand beside each other."""
 
 WIDEST = 120
+NBSP = "\u00a0"
+"""Keeps an outcome and its count on one line."""
 
 STATE_STYLES = {
     TargetState.SUCCEEDED: "green",
@@ -96,6 +98,7 @@ class BooksBar:
             yield Segment(mark * cells, Style.parse(style))
         if self.books.counted == 0:
             yield Segment(("─" if thin else "-") * options.max_width, Style.parse("bright_black"))
+        yield Segment.line()
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Take whatever width there is."""
@@ -166,9 +169,9 @@ def _percent(progress: Progress) -> str:
 
 
 def _books(books: Books) -> RenderableType:
-    grid = Table.grid(expand=True, padding=(0, 0))
+    grid = Table.grid(expand=True, padding=(0, 1))
     for _ in BOOK_COLUMNS:
-        grid.add_column(justify="right", ratio=1, no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True)
     counts = [(state, getattr(books, state.value)) for state in BOOK_COLUMNS]
     grid.add_row(*(Text(f"{n:,}", f"bold {STATE_STYLES[state]}" if n else "bright_black") for state, n in counts))
     grid.add_row(*(Text(state.value, STATE_STYLES[state] if n else "bright_black") for state, n in counts))
@@ -180,8 +183,8 @@ def _outcomes(progress: Progress) -> Iterable[RenderableType]:
         return
     text = Text(overflow="fold")
     for i, (outcome, n) in enumerate(progress.outcomes.items()):
-        text.append("" if i == 0 else "  ·  ", "bright_black")
-        text.append(outcome.replace("_", " ") + " ", "dim")
+        text.append("   " if i else "")
+        text.append(f"{outcome.replace('_', NBSP)}{NBSP}", "dim")
         text.append(f"{n:,}")
     yield text
     yield Text()

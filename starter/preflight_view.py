@@ -18,7 +18,7 @@ from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
 from starter.cli_frame import err, out
 from starter.preflight import Preflight, Rejected, preflight
-from starter.tables import new_table
+from starter.tables import new_table, some_rows
 from starter.times import span, when
 from starter.wiring import open_store
 
@@ -131,11 +131,12 @@ def _head(found: Preflight) -> Text:
 
 
 def _reasons(found: Preflight) -> Table:
-    table = new_table("rows", "left out as", "first rows", "for example", right=("rows",))
+    table = new_table("rows", "left out as", "for example", right=("rows",))
     for reason in found.reasons:
-        rows = ", ".join(map(str, reason.rows)) + (" …" if reason.count > len(reason.rows) else "")
         name = Text(reason.reason.replace("_", " "), "yellow")
-        table.add_row(f"{reason.count:,}", name, rows, Text(f"row {reason.rows[0]}: {reason.example}"))
+        example = f"row {reason.rows[0]}: {reason.example}"
+        others = f"\n{some_rows(reason.rows, reason.count)}" if reason.count > 1 else ""
+        table.add_row(f"{reason.count:,}", name, Text.assemble(example, (others, "dim")))
     return table
 
 

@@ -69,18 +69,18 @@ def _known(target: TargetLine) -> str:
 
 def error_table(groups: Sequence[ErrorGroup]) -> Table:
     """List why targets were not reached."""
-    table = new_table("targets", "state", "outcome", "what it means", "rows", right=("targets",))
+    table = new_table("targets", "state", "outcome", "what it means", right=("targets",))
     for group in groups:
-        rows = ", ".join(str(row) for row in group.rows) + (" …" if group.count > len(group.rows) else "")
         code = f"{group.provider_code}: " if group.provider_code else ""
-        table.add_row(
-            f"{group.count:,}",
-            state_text(group.state),
-            group.outcome.replace("_", " "),
-            Text(code + group.meaning),
-            Text(rows, "dim"),
-        )
+        meaning = Text.assemble(code, group.meaning or "–", "\n", (some_rows(group.rows, group.count), "dim"))
+        table.add_row(f"{group.count:,}", state_text(group.state), group.outcome.replace("_", " "), meaning)
     return table
+
+
+def some_rows(rows: Sequence[int], count: int) -> str:
+    """Name the first rows of many: ``rows 41, 104, 151 and 7 more``."""
+    more = f" and {count - len(rows):,} more" if count > len(rows) else ""
+    return f"{'row' if count == 1 else 'rows'} {', '.join(map(str, rows))}{more}"
 
 
 def conversation_table(conversations: Sequence[ConversationLine], now: float, zone: tzinfo | None = None) -> Table:

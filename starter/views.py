@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from clarion.domain.campaign import CampaignStatus
@@ -27,8 +27,6 @@ BETWEEN_LINES = 5.0
 STILL = 10.0
 """Seconds without any change after which Temporal is asked whether the campaign still runs there."""
 EVENTS = 8
-FRAME = 17
-"""Lines of the live view besides the log, on a narrow terminal."""
 
 RESTING = frozenset({CampaignStatus.DRAFT, CampaignStatus.SCHEDULED, CampaignStatus.PAUSED})
 
@@ -45,7 +43,7 @@ async def follow(campaigns: Campaigns, campaign_id: str, *, console: Console, un
     with live or nullcontext():
         while True:
             if live is not None:
-                live.update(campaign_panel(sight, width=console.width), refresh=True)
+                live.update(fitting_panel(sight, console), refresh=True)
             elif (word := f"{sight.progress.status} {sight.warning}") != said or sight.now - said_at >= BETWEEN_LINES:
                 console.print(plain_line(sight), markup=False, highlight=False, soft_wrap=True)
                 said, said_at = word, sight.now
@@ -53,7 +51,14 @@ async def follow(campaigns: Campaigns, campaign_id: str, *, console: Console, un
             if status.is_final or watch.dead or (not until_final and status in RESTING):
                 return sight.progress
             await asyncio.sleep(BETWEEN_LOOKS)
-            sight = await watch.look_again(sight, console.height)
+            sight = await watch.look_again(sight)
+
+
+def fitting_panel(sight: Sight, console: Console) -> RenderableType:
+    """Draw the live view with as much of the log as the terminal is high enough for."""
+    bare = campaign_panel(replace(sight, lines=()), width=console.width)
+    room = console.height - len(console.render_lines(bare)) - 2  # a blank line above the log, and the cursor's own
+    return campaign_panel(replace(sight, lines=sight.lines[-room:] if room > 0 else ()), width=console.width)
 
 
 @dataclass(slots=True)
@@ -69,19 +74,18 @@ class Watch:
     word: str = ""
     """What Temporal said at the last check, if it was nothing good."""
 
-    async def look(self, height: int = 50) -> Sight:
+    async def look(self) -> Sight:
         """Take one look. Raises NotFound, or whatever the store raises."""
         if self.key is None:
             self.key = (await self.campaigns.find(self.campaign_id)).ref.key
         progress = await self.campaigns.progress(self.campaign_id)
         events = await asyncio.to_thread(self.campaigns.store.events.latest, self.key, READ)
-        room = min(EVENTS, max(0, height - FRAME))
-        return Sight(progress, latest_lines(events, room) if room else [], time.time())
+        return Sight(progress, latest_lines(events, EVENTS), time.time())
 
-    async def look_again(self, last: Sight, height: int) -> Sight:
+    async def look_again(self, last: Sight) -> Sight:
         """Take another look; while the store does not answer, the last one with a warning."""
         try:
-            sight = await self.look(height)
+            sight = await self.look()
         except Exception:
             gone = await self._store_is_gone()
             if not gone:
@@ -125,5 +129,5 @@ async def print_report(campaigns: Campaigns, campaign_id: str, *, console: Conso
     looking = Looking(campaigns.store, campaigns.settings.tenant)
     groups = await asyncio.to_thread(looking.errors, campaign_id)
     if groups:
+        console.print()
         console.print(error_table(groups))
-    console.print(f"[dim]row by row:[/] clarion report {campaign_id} --out report.xlsx", highlight=False)
