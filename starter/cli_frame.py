@@ -116,15 +116,23 @@ def print_json_list(results: Iterator[BaseModel]) -> None:
 
 @contextlib.contextmanager
 def looking() -> Iterator[Looking]:
-    """Open what looks into the store; no Temporal needed."""
+    """Open what looks into the store; no Temporal needed. Raises Unreachable, or Conflict before `clarion setup`."""
     from clarion.settings import load_settings
     from starter.looking import Looking
-    from starter.wiring import open_store
+    from starter.wiring import new_store
 
     settings = load_settings()
-    store = open_store(settings)
+    store = new_store(settings)
     try:
         yield Looking(store, settings.tenant)
+    except (typer.Exit, BadInput, NotFound, Conflict):
+        raise
+    except Exception:
+        # Only now: importing what knows the schema takes a tenth of a second.
+        from clarion.store.migrate import require_schema
+
+        require_schema(store.database)
+        raise
     finally:
         store.close()
 

@@ -147,9 +147,10 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the result row by row, in the order of the audience; without --out, show how it came out."""
-    with looking() as look:
-        from starter.report import print_summary, write_report
+    from starter.report import check_file, print_summary, write_report
 
+    check_file(file)
+    with looking() as look:
         if file is None and not as_json:
             print_summary(look, campaign_id, out())
             return

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.text import Text
 
-from clarion.domain.campaign import CampaignSpec
+from clarion.domain.campaign import CampaignSpec, CampaignStatus
 from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
@@ -43,13 +43,14 @@ async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool
     """Print a campaign's page. Raises NotFound."""
     look = Looking(opened.store, opened.settings.tenant)
     campaign = look.find(campaign_id)
+    temporal, namespace = await _word_of_temporal(opened, campaign)
     page = Page(
         progress=look.progress(campaign_id),
         account=campaign.account,
         spec=campaign.spec,
         workflow_id=workflow_id(campaign),
-        web_ui=web_ui(opened.settings, campaign),
-        temporal=await _word_of_temporal(opened, campaign_id),
+        web_ui=web_ui(opened.settings, campaign, namespace),
+        temporal=temporal,
         events=[EventLine.model_validate(event) for event in opened.store.events.of_campaign(campaign.ref.key)],
     )
     if as_json:
@@ -63,20 +64,24 @@ async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool
         console.print(part)
 
 
-def web_ui(settings: Settings, campaign: Campaign) -> str | None:
+def web_ui(settings: Settings, campaign: Campaign, namespace: str) -> str | None:
     """Return the address of a campaign's page in Temporal's Web UI, if the UI's address is known."""
     if settings.temporal_ui_url is None:
         return None
     # The UI wants the slashes of the id escaped.
     name = workflow_id(campaign).replace("/", "%2F")
-    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/default/workflows/{name}"
+    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{name}"
 
 
-async def _word_of_temporal(opened: Installation, campaign_id: str) -> str:
+async def _word_of_temporal(opened: Installation, campaign: Campaign) -> tuple[str, str]:
+    """Return what is wrong with the campaign in Temporal, if anything is, and the namespace."""
+    if campaign.status is CampaignStatus.DRAFT:
+        return "", "default"
     try:
-        return await opened.campaigns.ended_in_temporal(campaign_id)
+        client = await opened.campaigns.connect()
+        return await opened.campaigns.ended_in_temporal(campaign.ref.campaign_id), client.namespace
     except ClarionError as error:
-        return str(error)
+        return str(error), "default"
 
 
 def _rules(page: Page) -> RenderableType:

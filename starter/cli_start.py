@@ -23,6 +23,7 @@ from starter.cli_frame import (
 )
 
 if TYPE_CHECKING:
+    from clarion.domain.campaign import CampaignSpec
     from clarion.store.campaigns import Campaign
     from starter.wiring import Installation
 
@@ -54,10 +55,14 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Start a campaign from its file, or one that is a draft."""
+    given = _campaign_file(spec)
 
     async def work() -> int:
         async with installation() as opened:
-            campaign = await _started(opened, spec, campaign_id, draft=draft)
+            if given is not None:
+                campaign = await opened.campaigns.start(given, campaign_id=campaign_id, draft=draft)
+            else:
+                campaign = await _launched(opened, spec, only_file=draft or campaign_id is not None)
             name.append(campaign.ref.campaign_id)
             if follow and not draft:
                 say(f"started {campaign.ref.campaign_id}", as_json=as_json)
@@ -65,7 +70,7 @@ def start(
             if as_json:
                 print_json(await opened.campaigns.progress(campaign.ref.campaign_id))
             else:
-                _tell(opened, campaign)
+                await _tell(opened, campaign)
             return 0
 
     name: list[str] = []
@@ -85,13 +90,18 @@ def watch(campaign_id: CampaignId) -> None:
         raise typer.Exit(code)
 
 
-async def _started(opened: Installation, given: str, campaign_id: str | None, *, draft: bool) -> Campaign:
+def _campaign_file(given: str) -> CampaignSpec | None:
+    """Read a campaign's file; None when ``given`` can only be a draft's id. Raises BadInput."""
     path = existing(Path(given))
-    if path.exists() or path.suffix.lower() in SPEC_SUFFIXES or "/" in given:
-        from starter.campaign_file import read_campaign_file
+    if not path.exists() and path.suffix.lower() not in SPEC_SUFFIXES and "/" not in given:
+        return None
+    from starter.campaign_file import read_campaign_file
 
-        return await opened.campaigns.start(read_campaign_file(path), campaign_id=campaign_id, draft=draft)
-    if draft or campaign_id is not None:
+    return read_campaign_file(path)
+
+
+async def _launched(opened: Installation, given: str, *, only_file: bool) -> Campaign:
+    if only_file:
         raise BadInput(f'there is no campaign file "{given}"{_nearest_file(given)}; --id and --draft need one')
     try:
         return await opened.campaigns.launch(given)
@@ -118,16 +128,17 @@ async def _follow(opened: Installation, campaign_id: str, *, as_json: bool) -> i
     return 0 if progress.status is CampaignStatus.COMPLETED and progress.books.balanced else FAILED
 
 
-def _tell(opened: Installation, campaign: Campaign) -> None:
+async def _tell(opened: Installation, campaign: Campaign) -> None:
     from clarion.domain.campaign import CampaignStatus
     from starter.cli_show import web_ui
 
+    client = await opened.campaigns.connect() if campaign.status is not CampaignStatus.DRAFT else None
     name = campaign.ref.campaign_id
-    if campaign.status is CampaignStatus.DRAFT:
+    if client is None:
         say(f"stored {name} as a draft; start it with `clarion start {name}`")
         return
     say(f"started {name}; watch it with `clarion watch {name}`")
-    if page := web_ui(opened.settings, campaign):
+    if page := web_ui(opened.settings, campaign, client.namespace):
         say(f"in Temporal: {page}")
 
 

@@ -15,9 +15,8 @@ from clarion.domain.errors import ClarionError
 from clarion.providers.twilio import open_twilio
 from clarion.settings import Account, Settings
 from clarion.store.migrate import require_schema
-from clarion.temporal import connect
 from starter.cluster import missing_search_attributes, polling_workers, require_namespace
-from starter.wiring import new_store
+from starter.wiring import connect_to_temporal, new_store
 
 PATIENCE = 20.0
 """Seconds for one part to answer."""
@@ -71,7 +70,7 @@ async def _database(settings: Settings) -> Finding:
 async def _temporal(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with asyncio.timeout(PATIENCE):
-            client = await connect(address=settings.temporal_address)
+            client = await connect_to_temporal(settings.temporal_address)
             await require_namespace(client)
     except (ClarionError, TimeoutError) as error:
         yield _problem("Temporal", error)

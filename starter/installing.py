@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from clarion.domain.errors import Unreachable
 from clarion.settings import Settings
-from starter.wiring import new_store
+from starter.wiring import connect_to_temporal, new_store
 
 BETWEEN_TRIES = 1.0
 
@@ -24,10 +24,9 @@ async def set_up(settings: Settings, *, wait: float, say: Callable[[str], object
     until = time.monotonic() + wait
     await _patiently(lambda: asyncio.to_thread(_migrate, settings), until, say)
     say(f"database {_shown(settings)}: ready")
-    from clarion.temporal import connect
     from starter.cluster import add_search_attributes, require_namespace
 
-    client = await _patiently(lambda: connect(address=settings.temporal_address), until, say)
+    client = await _patiently(lambda: connect_to_temporal(settings.temporal_address), until, say)
     await _patiently(lambda: require_namespace(client), until, say)
     added = await _patiently(lambda: add_search_attributes(client), until, say)
     what = f"search attributes {', '.join(added)} added" if added else "search attributes are there"

@@ -25,8 +25,6 @@ WIDE = 104
 """Columns from which three facts stand beside each other."""
 
 WIDEST = 120
-NBSP = "\u00a0"
-"""Keeps an outcome and its count on one line."""
 
 STATE_STYLES = {
     TargetState.SUCCEEDED: "green",
@@ -105,6 +103,24 @@ class BooksBar:
         return Measurement(8, options.max_width)
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Pieces of text beside each other, as many as a line holds; none is broken."""
+
+    pieces: Sequence[Text]
+    gap: int = 3
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Fill line after line."""
+        line = Text()
+        for piece in self.pieces:
+            if line and line.cell_len + self.gap + piece.cell_len > options.max_width:
+                yield line
+                line = Text()
+            line.append(" " * self.gap if line else "").append_text(piece)
+        yield line
+
+
 def shares(counts: Sequence[tuple[str, int]], width: int) -> list[tuple[str, int]]:
     """Share ``width`` cells among counts, each that is not 0 getting one at least; largest remainders first."""
     present = [(style, n) for style, n in counts if n > 0]
@@ -179,15 +195,10 @@ def _books(books: Books) -> RenderableType:
 
 
 def _outcomes(progress: Progress) -> Iterable[RenderableType]:
-    if not progress.outcomes:
-        return
-    text = Text(overflow="fold")
-    for i, (outcome, n) in enumerate(progress.outcomes.items()):
-        text.append("   " if i else "")
-        text.append(f"{outcome.replace('_', NBSP)}{NBSP}", "dim")
-        text.append(f"{n:,}")
-    yield text
-    yield Text()
+    if progress.outcomes:
+        counts = progress.outcomes.items()
+        yield Flow([Text.assemble((f"{word.replace('_', ' ')} ", "dim"), f"{n:,}") for word, n in counts])
+        yield Text()
 
 
 def _facts(sight: Sight, columns: int) -> RenderableType:

@@ -62,17 +62,13 @@ def write_report(looking: Looking, campaign_id: str, file: Path | None, *, as_js
 
     Raises NotFound for the campaign, BadInput for a file that cannot be written.
     """
-    campaign = looking.find(campaign_id)
-    report = Report(looking, campaign)
+    report = Report(looking, looking.find(campaign_id))
     to_stdout = file is None or str(file) == "-"
     if file is None or to_stdout:
         if as_json:
             return _write_json(sys.stdout, report)
         return _write_csv(sys.stdout, report)
     kind = file.suffix.lower()
-    if kind not in SUFFIXES:
-        near = did_you_mean(kind, SUFFIXES)
-        raise BadInput(f'"{file}" ends in nothing that a report is written as{near}; use .xlsx, .csv or .json')
     with _replacing(file) as part:
         if kind == ".xlsx":
             from starter.workbook import write_workbook
@@ -81,6 +77,17 @@ def write_report(looking: Looking, campaign_id: str, file: Path | None, *, as_js
         # The mark lets Excel read the file as UTF-8, and everything else ignores it.
         with part.open("w", encoding="utf-8-sig" if kind == ".csv" else "utf-8", newline="") as sink:
             return _write_csv(sink, report) if kind == ".csv" else _write_json(sink, report)
+
+
+def check_file(file: Path | None) -> None:
+    """Raise BadInput for a file that no report can be written to."""
+    if file is None or str(file) == "-":
+        return
+    if file.suffix.lower() not in SUFFIXES:
+        near = did_you_mean(file.suffix, SUFFIXES)
+        raise BadInput(f'"{file}" ends in nothing that a report is written as{near}; use .xlsx, .csv or .json')
+    if not file.absolute().parent.is_dir():
+        raise BadInput(f'"{file}" cannot be written: there is no folder {file.absolute().parent}')
 
 
 class Report:

@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from clarion.domain.errors import Unreachable
+from clarion.domain.errors import BadInput, Unreachable
 from clarion.settings import Settings
-from clarion.store.migrate import require_schema
 from clarion.store.store import Store
 
 if TYPE_CHECKING:
@@ -36,9 +35,22 @@ def new_store(settings: Settings) -> Store:
 
 def open_store(settings: Settings) -> Store:
     """Build the store and prove that it is ready. Raises BadInput, Unreachable, or Conflict before `clarion setup`."""
+    from clarion.store.migrate import require_schema
+
     store = new_store(settings)
     require_schema(store.database)
     return store
+
+
+async def connect_to_temporal(address: str | None) -> Client:
+    """Connect; ``address`` counts when Temporal's own configuration names none. Raises BadInput or Unreachable."""
+    from clarion.temporal import connect
+
+    try:
+        return await connect(address=address)
+    except ValueError as error:
+        message = f"Temporal's address cannot be used ({error}); set TEMPORAL_ADDRESS to host:port"
+        raise BadInput(message) from None
 
 
 class Connection:
@@ -57,9 +69,7 @@ class Connection:
         return asyncio.shield(self._made)
 
     async def _connect(self) -> Client:
-        from clarion.temporal import connect
-
-        return await connect(address=self._address)
+        return await connect_to_temporal(self._address)
 
     @staticmethod
     def _has_failed(made: asyncio.Task[Client]) -> bool:
