@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
 
+from bench.process import middle, run_module
 from bench.stage import Stage, cpu_seconds, staged, steady_rate
-from clarion.settings import process_environment
 from starter.rehearsal import write_audience
 
 
@@ -47,15 +41,15 @@ async def throughput(
             if one_activity_targets:
                 single.append(await _process(stage, "bench.one_activity", one_activity_targets, lanes))
     result: dict[str, object] = {
-        "targets_per_second": _median(t.targets_per_second for t in ours),
-        "bare_targets_per_second": _median(t.targets_per_second for t in bare),
-        "ratio_to_bare": _median(o.targets_per_second / b.targets_per_second for o, b in zip(ours, bare, strict=True)),
-        "one_activity_targets_per_second": _median(t.targets_per_second for t in single),
-        "events_per_target": _median((t.events_per_target for t in ours), 4),
-        "one_activity_events_per_target": _median(t.events_per_target for t in single),
-        "cpu_ms_per_target": _median(t.cpu_ms_per_target for t in ours),
-        "bare_cpu_ms_per_target": _median(t.cpu_ms_per_target for t in bare),
-        "one_activity_cpu_ms_per_target": _median(t.cpu_ms_per_target for t in single),
+        "targets_per_second": middle(t.targets_per_second for t in ours),
+        "bare_targets_per_second": middle(t.targets_per_second for t in bare),
+        "ratio_to_bare": middle(o.targets_per_second / b.targets_per_second for o, b in zip(ours, bare, strict=True)),
+        "one_activity_targets_per_second": middle(t.targets_per_second for t in single),
+        "events_per_target": middle((t.events_per_target for t in ours), 4),
+        "one_activity_events_per_target": middle(t.events_per_target for t in single),
+        "cpu_ms_per_target": middle(t.cpu_ms_per_target for t in ours),
+        "bare_cpu_ms_per_target": middle(t.cpu_ms_per_target for t in bare),
+        "one_activity_cpu_ms_per_target": middle(t.cpu_ms_per_target for t in single),
         "rounds": {
             "targets_per_second": [t.targets_per_second for t in ours],
             "bare": [t.targets_per_second for t in bare],
@@ -81,21 +75,8 @@ async def _process(stage: Stage, module: str, targets: int, lanes: int) -> Turn:
     await stage.forget()
     audience = stage.stack.home / f"{module}.csv"
     await asyncio.to_thread(write_audience, audience, targets, 0)
-    found = await asyncio.to_thread(_run, [module, stage.sandbox, str(audience), str(lanes)])
+    found = await asyncio.to_thread(run_module, module, stage.sandbox, str(audience), str(lanes))
     if found["sent"] != targets:
         raise RuntimeError(f"{module} sent {found['sent']} of {targets} texts")
     events = found.get("events", 0.0)
     return Turn(steady_rate(await stage.times()), 1000 * found["cpu_seconds"] / targets, events / targets)
-
-
-def _run(command: Sequence[str]) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", *command], env=process_environment(), stdout=subprocess.PIPE, check=True, cwd=Path.cwd()
-    )
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
-def _median(values: Iterable[float], digits: int = 3) -> float | None:
-    found = list(values)
-    return round(median(found), digits) if found else None
