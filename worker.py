@@ -1,4 +1,4 @@
-"""The composition root of a worker: settings to store and providers, these to activities, these to a Temporal worker."""
+"""The composition root of a worker: settings to store and providers, these to activities, these to a worker."""
 
 from __future__ import annotations
 

@@ -213,8 +213,8 @@ class Campaigns:
             raise Conflict(message)
         if campaign.status.is_final:
             message = (
-                f'campaign "{campaign_id}" is {campaign.status} and cannot be {verb}; its failures can be tried again with '
-                f"`clarion retry {campaign_id}`"
+                f'campaign "{campaign_id}" is {campaign.status} and cannot be {verb}; its failures can be tried again '
+                f"with `clarion retry {campaign_id}`"
             )
             raise Conflict(message)
         return await self._handle_of(campaign)
@@ -229,7 +229,7 @@ class Campaigns:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._update(handle, update, change)
         except TimeoutError:
-            message = f"no worker answers within {ANSWER_WITHIN:g} s; is one running? Start one with `clarion up` or `clarion-worker`"
+            message = f"no worker answered within {ANSWER_WITHIN:g} s; start one with `clarion up` or `clarion-worker`"
             raise Unreachable(message) from None
 
     async def _update(

@@ -1,11 +1,8 @@
-"""Everything on this machine: ``clarion demo`` runs one campaign on the sandbox and leaves nothing; ``clarion up`` stays."""
+"""Everything on this machine: ``demo`` runs one campaign on the sandbox and leaves nothing, ``up`` stays."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -68,7 +65,7 @@ async def run_up(settings: Settings, *, sandbox: bool = False) -> int:
         await start_parts(stack, *ports, sandbox=sandbox, say=console.print)
         if not stack.settings().accounts:
             console.print(
-                "[yellow]No account is set up, so nothing can be sent:[/] set CLARION_ACCOUNTS__MAIN__SID and the rest, "
+                "[yellow]No account is set up, nothing can be sent:[/] set CLARION_ACCOUNTS__MAIN__SID and the rest, "
                 "or rehearse with `clarion up --sandbox`."
             )
         running.touch(mode=0o600)
@@ -118,7 +115,7 @@ def example_campaign(channel: str) -> Path:
 
 
 def _migrate(settings: Settings) -> None:
-    from clarion.store.database import Database  # noqa: PLC0415 - SQLAlchemy only once it is needed
+    from clarion.store.database import Database
 
     database = Database(settings.database)
     try:

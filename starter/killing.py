@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from clarion.domain.errors import BadInput, Unreachable, did_you_mean
 from clarion.store.schema import chunks, targets
 from clarion.store.store import Store
-from starter.stack import Part, Stack
+from starter.part import Part
+from starter.stack import Stack
 
 KINDS = ("worker", "temporal", "web", "database")
 

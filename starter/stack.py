@@ -7,14 +7,10 @@ started again; whatever happens, leaving the stack leaves nothing running.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
-import signal
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +18,10 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from clarion.domain.errors import Conflict, Unreachable
+from clarion.domain.errors import Conflict
 from clarion.settings import Settings, process_environment, settings_with
+from starter.part import Part
 from workflows.showing import SEARCH_ATTRIBUTES
-
-STARTS_WITHIN = 30.0
-"""Seconds a part may take until it answers."""
-
-STOPS_WITHIN = 25.0
-"""Seconds a part may take to end by itself before it is killed; workers let running chunks end."""
 
 HOST = "127.0.0.1"
 
@@ -42,66 +33,6 @@ DYNAMIC_CONFIG = (
     "system.enableCancelActivityWorkerCommand=true",
 )
 """Fairness between tenants, exact with one partition; and cancellation that reaches an activity in milliseconds."""
-
-
-@dataclass(slots=True)
-class Part:
-    """One child process and how to start it again."""
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    log: Path
-    ready: Callable[[], Awaitable[bool]]
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def pid(self) -> int | None:
-        """Its process id while it runs."""
-        return self.process.pid if self.process is not None and self.alive else None
-
-    async def start(self) -> None:
-        """Start and wait until it answers. Raises Unreachable with the end of its log."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                env=dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for us; we stop the parts in order
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            )
-        until = time.monotonic() + STARTS_WITHIN
-        while not await self.ready():
-            if not self.alive or time.monotonic() > until:
-                await self.stop()
-                message = f"{self.name} did not start; the end of {self.log}:\n{_tail(self.log)}"
-                raise Unreachable(message)
-            await asyncio.sleep(0.05)
-
-    async def stop(self) -> None:
-        """Ask it to end, and kill it when it does not."""
-        if self.process is None:
-            return
-        if self.alive:
-            self.process.terminate()
-        until = time.monotonic() + STOPS_WITHIN
-        while self.alive and time.monotonic() < until:
-            await asyncio.sleep(0.02)
-        self.kill()
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        if self.process is not None:
-            if self.alive:
-                self.process.kill()
-            self.process.wait()
 
 
 @dataclass(slots=True)
@@ -246,18 +177,8 @@ async def _page_answers(url: str) -> bool:
     def look() -> bool:
         try:
             with urlopen(url, timeout=1) as answer:  # noqa: S310 - an address of ours on this machine
-                return bool(answer.status == 200)  # noqa: PLR2004 - OK
+                return bool(answer.status == 200)
         except (URLError, OSError):
             return False
 
     return await asyncio.to_thread(look)
-
-
-def _die_with_parent() -> None:
-    # Even kill -9 of the demo leaves nothing running: Linux sends this signal when the parent is gone.
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
-def _tail(path: Path, lines: int = 12) -> str:
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
