@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clarion.audience.checks import RowChecker
-from clarion.audience.source import open_audience
+from clarion.audience.source import open_audience, require_rows
 from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel, check_start
 from clarion.domain.campaign import Priority as Urgency
@@ -81,8 +81,8 @@ class Campaigns:
             message = f"channel {spec.channel} is not built yet; use sms"
             raise BadInput(message)
         check_start(spec, now)
-        self.settings.account(spec.account)
         check_audience(spec, now)
+        self.settings.account(spec.account)
 
     async def pause(self, campaign_id: str, reason: str = "") -> Reply:
         """Pause, and return when nothing new can start."""
@@ -265,9 +265,7 @@ def check_audience(spec: CampaignSpec, now: float) -> None:
     path = Path(source.file)
     with open_audience(path, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding) as reader:
         RowChecker(spec, reader.columns, now)
-        if next(iter(reader.rows()), None) is None:
-            message = f"{path.name} has a header and no rows; add the targets below it"
-            raise BadInput(message)
+        require_rows(reader)
 
 
 def _not_started(campaign: Campaign, error: Exception) -> Exception:
