@@ -18,8 +18,10 @@ from temporalio.worker import Worker
 
 from activities.audience import AudienceActivities
 from activities.books import BookActivities
-from activities.messages import MessageActivities, Sending, Timing
+from activities.message_chunk import Sending
+from activities.messages import MessageActivities
 from activities.pacing import Gate, Turnstile
+from activities.tools import Timing, Tools
 from clarion.domain.errors import ClarionError
 from clarion.domain.pace import spacing
 from clarion.providers.twilio import open_twilio
@@ -59,16 +61,16 @@ async def build_worker(
         stack.push_async_callback(messenger.close)
         sendings[name] = Sending(messenger, account.price_per_segment)
     identity = f"{os.getpid()}@{socket.gethostname()}"
-    messages = MessageActivities(
+    tools = Tools(
         store,
         ledger,
-        sendings,
-        Timing(settings.intent_slack, settings.unknown_deadline),
         Gate(store.campaigns, time.monotonic),
         Turnstile(time.time),
+        Timing(settings.intent_slack, settings.unknown_deadline),
         time.time,
         identity,
     )
+    messages = MessageActivities(tools, sendings)
     audience = AudienceActivities(store, time.time)
     books = BookActivities(store, time.time)
     return Worker(

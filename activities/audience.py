@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -15,11 +17,20 @@ from activities.heartbeat import beating
 from clarion.audience.checks import CheckedRow, RowChecker
 from clarion.audience.source import open_audience
 from clarion.contracts import ImportOrder, Snapshot
+from clarion.domain.errors import Conflict
 from clarion.store.files import AudienceFile
 from clarion.store.store import Store
 
 BATCH = 1_000
 """Rows per transaction: long enough to be fast, short enough that lanes of other campaigns do not wait."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far the import of a file has come, and whether it has to stop."""
+
+    rows: int
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 class AudienceActivities:
@@ -35,18 +46,27 @@ class AudienceActivities:
         """Add every row of a file as a target; goes on where an earlier attempt stopped."""
         async with as_failures():
             store = self._store
-            stop = threading.Event()
-            progress = {"rows": 0}
-            try:
-                async with beating(lambda: dict(progress)):
-                    file = await in_thread(store.files.get, order.file_id)
-                    if file.imported_at is None:
-                        await in_thread(self._import, order, file, progress, stop)
-            finally:
-                stop.set()
-            return await in_thread(store.campaigns.snapshot, order.campaign.key, self._clock())
+            file = await in_thread(store.files.get, order.file_id)
+            reading = Reading(file.rows_read)
+            async with beating(lambda: {"rows": reading.rows}, on_shutdown=reading.stop.set):
+                if file.imported_at is None:
+                    await self._import(order, file, reading)
+                return await in_thread(store.campaigns.snapshot, order.campaign.key, self._clock())
 
-    def _import(self, order: ImportOrder, file: AudienceFile, progress: dict[str, int], stop: threading.Event) -> None:
+    async def _import(self, order: ImportOrder, file: AudienceFile, reading: Reading) -> None:
+        working = asyncio.create_task(in_thread(self._read, order, file, reading))
+        try:
+            done = await asyncio.shield(working)
+        except asyncio.CancelledError:
+            reading.stop.set()
+            await asyncio.wait([working])
+            raise
+        if not done:
+            message = f"this worker is stopping after {reading.rows} rows of the file; another one goes on from there"
+            raise Conflict(message)
+
+    def _read(self, order: ImportOrder, file: AudienceFile, reading: Reading) -> bool:
+        """Import until the end or until told to stop; returns whether the end was reached."""
         store = self._store
         spec = store.campaigns.get(order.campaign.key).spec
         with tempfile.TemporaryDirectory(prefix="clarion-") as folder:
@@ -57,16 +77,14 @@ class AudienceActivities:
                 path, name=file.name, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding
             ) as reader:
                 checker = RowChecker(spec, reader.columns, self._clock())
-                rows = (checker.check(row) for row in reader.rows(skip=file.rows_read))
-                done = file.rows_read
+                rows = (checker.check(row) for row in reader.rows(skip=reading.rows))
                 for batch in _batches(rows):
-                    if stop.is_set():
-                        return
-                    store.importing.add(order.campaign.key, file.id, batch, done, self._clock())
-                    done += len(batch)
-                    progress["rows"] = done
-        store.files.finish(file.id, self._clock())
-        store.events.append(order.campaign.key, self._clock(), "imported", f"{file.name}: {done} rows")
+                    if reading.stop.is_set():
+                        return False
+                    store.importing.add(order.campaign.key, file.id, batch, reading.rows, self._clock())
+                    reading.rows += len(batch)
+        store.files.finish(file, reading.rows, self._clock())
+        return True
 
 
 def _batches(rows: Iterator[CheckedRow]) -> Iterator[list[CheckedRow]]:

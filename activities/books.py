@@ -33,7 +33,13 @@ class BookActivities:
         async with as_failures():
             key = change.campaign.key
             await in_thread(
-                self._store.campaigns.set_status, key, change.status, change.reason, self._clock(), open_=change.open
+                self._store.campaigns.set_status,
+                key,
+                change.status,
+                change.reason,
+                self._clock(),
+                open_=change.open,
+                ordered_at=activity.info().scheduled_time.timestamp(),
             )
             if change.open is False:
                 await asyncio.sleep(GATE_SECONDS)
@@ -54,7 +60,7 @@ class BookActivities:
             changed = 0
             async with beating(lambda: {"requeued": changed}):
                 while n := await in_thread(
-                    self._store.targets.requeue_some, order.campaign.key, order.retry.outcomes, self._clock(), started
+                    self._store.sweeps.requeue_some, order.campaign.key, order.retry.outcomes, self._clock(), started
                 ):
                     changed += n
             detail = f"{changed} failed targets are tried again"
@@ -67,8 +73,8 @@ class BookActivities:
         async with as_failures():
             cancelled = 0
             async with beating(lambda: {"cancelled": cancelled}):
-                await in_thread(self._store.targets.release_stranded, campaign.key, self._clock())
-                while n := await in_thread(self._store.targets.cancel_some, campaign.key, self._clock()):
+                await in_thread(self._store.claims.release_stranded, campaign.key, self._clock())
+                while n := await in_thread(self._store.sweeps.cancel_some, campaign.key, self._clock()):
                     cancelled += n
             return await in_thread(self._store.campaigns.snapshot, campaign.key, self._clock())
 
@@ -83,7 +89,7 @@ class BookActivities:
             until = self._clock() + order.seconds
             snapshot = Snapshot()
             async with beating(lambda: {"active": snapshot.books.active, "unknown": snapshot.books.unknown}):
-                await in_thread(store.targets.release_stranded, key, self._clock())
+                await in_thread(store.claims.release_stranded, key, self._clock())
                 while True:
                     while await in_thread(store.inbox.apply, self._clock()):
                         pass
@@ -100,16 +106,15 @@ class BookActivities:
         Raises a retryable failure while they differ: a campaign whose books do not balance is not completed.
         """
         async with as_failures():
-            counted = await in_thread(self._store.targets.count_books, campaign.key)
-            snapshot = await in_thread(self._store.campaigns.snapshot, campaign.key, self._clock())
-            if not counted.balanced or counted != snapshot.books:
-                message = f"the books do not balance: counted {counted!r}, booked {snapshot.books!r}"
+            audit = await in_thread(self._store.targets.audit, campaign.key)
+            if not audit.balanced:
+                message = f"the books do not balance: counted {audit.counted!r}, booked {audit.booked!r}"
                 raise ApplicationError(message, type="BooksDoNotBalance", next_retry_delay=timedelta(seconds=5))
-            return snapshot
+            return await in_thread(self._store.campaigns.snapshot, campaign.key, self._clock())
 
     async def _conclude(self, order: SettleOrder) -> None:
         before = None if order.await_receipts else float("inf")
-        while await in_thread(self._store.targets.conclude_overdue, order.campaign.key, self._clock(), before=before):
+        while await in_thread(self._store.sweeps.conclude_overdue, order.campaign.key, self._clock(), before=before):
             activity.heartbeat()
 
     def _worth_returning(self, snapshot: Snapshot, until: float) -> bool:

@@ -1,25 +1,30 @@
-"""Campaigns as rows: creating, finding, their status and limits, and how they stand."""
+"""Campaigns as rows: creating, finding, their status and limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from pydantic import ValidationError
+from sqlalchemy import Row, delete, select, update
 
 from clarion.contracts import CampaignRef, Pacing, Snapshot
 from clarion.domain.attempt import NEVER
-from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, Limits, spacing_of
-from clarion.domain.errors import Conflict, NotFound, did_you_mean
-from clarion.domain.target import CLAIMABLE
-from clarion.store.database import Database
-from clarion.store.posting import parsed_spec
-from clarion.store.schema import TICK_SECONDS, attempts, books, campaigns, events, targets, ticks
+from clarion.domain.errors import BadInput, Conflict, NotFound, did_you_mean
+from clarion.domain.problems import sentences
+from clarion.domain.target import TargetState
+from clarion.store.database import Database, insert_into
+from clarion.store.pace import PaceBook, campaign_pace, make_rows
+from clarion.store.posting import Posting
+from clarion.store.rows import TargetKey
+from clarion.store.schema import audience_files, audience_parts, campaigns, events, targets
+from clarion.store.snapshots import take_snapshot
+from clarion.store.specs import parsed_spec
 
-RATE_SPAN = 60.0
-"""Seconds over which the rate of a running campaign is measured."""
+ZOMBIE_SECONDS = 5.0
+"""A status ordered this much earlier than the one that stands comes from an activity that Temporal has given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +73,33 @@ class Campaigns:
             "created_at": now,
             "updated_at": now,
         }
-        try:
-            with self._database.write() as connection:
-                key = connection.execute(insert(campaigns).values(row).returning(campaigns.c.key)).scalar_one()
-                _log(connection, key, now, "created", spec.name)
-        except IntegrityError:
-            message = f'campaign "{campaign_id}" exists already; give another --id, or look at it with `clarion show {campaign_id}`'
-            raise Conflict(message) from None
+        with self._database.write() as connection:
+            new = insert_into(campaigns, connection.dialect.name).values(row).on_conflict_do_nothing()
+            key = connection.execute(new.returning(campaigns.c.key)).scalar()
+            if key is None:
+                message = (
+                    f'campaign "{campaign_id}" exists already; give another --id, or look at it with '
+                    f"`clarion show {campaign_id}`"
+                )
+                raise Conflict(message)
+            posting = Posting(connection, now)
+            posting.event(key, None, "created", spec.name)
+            posting.flush()
         return CampaignRef(tenant=tenant, campaign_id=campaign_id, key=key)
 
-    def delete_draft(self, ref: CampaignRef) -> None:
-        """Remove a campaign that nothing was imported into."""
+    def delete_draft(self, ref: CampaignRef) -> bool:
+        """Remove a draft and its files; whether there was one."""
+        of_campaign = select(audience_files.c.id).where(audience_files.c.campaign_key == ref.key)
         with self._database.write() as connection:
-            connection.execute(events.delete().where(events.c.campaign_key == ref.key))
-            connection.execute(campaigns.delete().where(campaigns.c.key == ref.key, campaigns.c.total == 0))
+            found = select(campaigns.c.status, campaigns.c.total).where(campaigns.c.key == ref.key).with_for_update()
+            campaign = connection.execute(found).one_or_none()
+            if campaign is None or campaign.status != CampaignStatus.DRAFT or campaign.total:
+                return False
+            connection.execute(delete(audience_parts).where(audience_parts.c.file_id.in_(of_campaign)))
+            connection.execute(delete(audience_files).where(audience_files.c.campaign_key == ref.key))
+            connection.execute(delete(events).where(events.c.campaign_key == ref.key))
+            connection.execute(delete(campaigns).where(campaigns.c.key == ref.key))
+            return True
 
     def find(self, tenant: str, campaign_id: str) -> Campaign:
         """Find a campaign by id. Raises NotFound with the nearest id there is."""
@@ -105,8 +123,7 @@ class Campaigns:
         with self._database.read() as connection:
             row = connection.execute(select(campaigns).where(campaigns.c.key == key)).one_or_none()
         if row is None:
-            message = f"there is no campaign number {key} in this database"
-            raise NotFound(message)
+            raise _unknown(key)
         return _campaign(row)
 
     def list(self, tenant: str, *, limit: int = 100) -> Sequence[Campaign]:
@@ -121,109 +138,100 @@ class Campaigns:
             return bool(connection.execute(select(campaigns.c.open).where(campaigns.c.key == key)).scalar())
 
     def set_status(
-        self, key: int, status: CampaignStatus, reason: str, now: float, *, open_: bool | None = None
+        self,
+        key: int,
+        status: CampaignStatus,
+        reason: str,
+        now: float,
+        *,
+        open_: bool | None = None,
+        ordered_at: float | None = None,
     ) -> None:
-        """Write a status; ``open_`` also opens or closes the campaign for new contacts and clears a halt."""
-        values: dict[str, object] = {"status": status, "reason": reason, "updated_at": now}
-        if open_ is not None:
-            values |= {"open": open_}
-        if open_:
-            values |= {"halt": ""}
-        if status.is_final:
-            values |= {"finished_at": now, "open": False}
+        """Write a status; ``open_`` also opens or closes the campaign for new contacts, opening clears a halt.
+
+        ``ordered_at``: epoch seconds by Temporal's clock; a status that was ordered long before the one that stands is
+        ignored. None: said outside of any workflow, and what a workflow orders next counts anew. Raises NotFound.
+        """
         with self._database.write() as connection:
-            was = connection.execute(
-                select(campaigns.c.status, campaigns.c.started_at).where(campaigns.c.key == key)
-            ).one()
+            posting = Posting(connection, now)
+            posting.lock([key])
+            was = connection.execute(select(campaigns).where(campaigns.c.key == key)).one_or_none()
+            if was is None:
+                raise _unknown(key)
+            if ordered_at is not None and ordered_at < was.ordered_at - ZOMBIE_SECONDS:
+                return
+            values: dict[str, Any] = {"status": status, "reason": reason, "updated_at": now}
+            values |= {"ordered_at": ordered_at or 0.0, "finished_at": now if status.is_final else None}
+            if status.is_final or open_ is not None:
+                values |= {"open": bool(open_) and not status.is_final}
+            if values.get("open"):
+                values |= {"halt": ""}
             if status is CampaignStatus.RUNNING and was.started_at is None:
                 values |= {"started_at": now}
-            if not status.is_final:
-                values |= {"finished_at": None}
-            connection.execute(update(campaigns).where(campaigns.c.key == key).values(values))
+            if status in {CampaignStatus.COMPLETED, CampaignStatus.CANCELLED}:
+                self._settle_stragglers(posting, key, status)
             if was.status != status:
-                _log(connection, key, now, "status", f"{status}" + (f": {reason}" if reason else ""))
+                posting.event(key, None, "status", f"{status}" + (f": {reason}" if reason else ""))
+            posting.flush()
+            connection.execute(update(campaigns).where(campaigns.c.key == key).values(values))
 
     def set_pacing(self, key: int, pacing: Pacing, now: float) -> Campaign:
-        """Change limits; what is None stays as it is. Returns the campaign afterwards."""
-        campaign = self.get(key)
-        changes = {name: value for name, value in pacing.model_dump().items() if value is not None}
-        budget = changes.pop("budget", None)
-        merged = campaign.spec.limits.model_dump() | changes
-        spec = campaign.spec.model_copy(update={"limits": Limits(**merged)})
-        values: dict[str, object] = {
-            "spec": spec.model_dump_json(by_alias=True),
-            "lanes": spec.limits.concurrency,
-            "spacing": spacing_of(spec),
-            "updated_at": now,
-        }
-        if budget is not None:
-            values["budget"] = round(budget * 1e6)
+        """Change limits; what is None stays as it is. Returns the campaign afterwards. Raises NotFound, BadInput."""
+        make_rows(self._database, {campaign_pace(key)})
         with self._database.write() as connection:
+            posting = Posting(connection, now)
+            posting.lock([key])
+            if key not in posting.campaigns:
+                raise _unknown(key)
+            row = posting.campaigns[key]
+            spec = _with_limits(parsed_spec(row.spec), pacing)
+            values: dict[str, Any] = {
+                "spec": spec.model_dump_json(by_alias=True),
+                "lanes": spec.limits.concurrency,
+                "spacing": spacing_of(spec),
+                "updated_at": now,
+            }
+            if pacing.budget is not None:
+                values["budget"] = round(pacing.budget * 1e6)
             connection.execute(update(campaigns).where(campaigns.c.key == key).values(values))
+            book = PaceBook(connection, {campaign_pace(key)})
+            book.shift(campaign_pace(key), spacing_of(spec) - row.spacing, now)
+            book.flush()
             told = ", ".join(f"{name} {value:g}" for name, value in pacing.model_dump().items() if value is not None)
-            _log(connection, key, now, "limits", told)
+            posting.event(key, None, "limits", told)
+            posting.flush()
         return self.get(key)
 
     def snapshot(self, key: int, now: float) -> Snapshot:
         """How a campaign stands: its books, rate, expected end and what is due next. Cheap at any size."""
         with self._database.read() as connection:
-            campaign = connection.execute(
-                select(campaigns.c.total, campaigns.c.started_at, campaigns.c.status).where(campaigns.c.key == key)
-            ).one()
-            by_state: dict[str, int] = {}
-            outcomes: dict[str, int] = {}
-            query = select(books.c.state, books.c.outcome, books.c.n).where(books.c.campaign_key == key, books.c.n != 0)
-            for state, outcome, n in connection.execute(query):
-                by_state[state] = by_state.get(state, 0) + n
-                if outcome:
-                    outcomes[outcome] = outcomes.get(outcome, 0) + n
-            since = now - RATE_SPAN
-            contacted, first = connection.execute(
-                select(func.coalesce(func.sum(ticks.c.contacted), 0), func.min(ticks.c.at)).where(
-                    ticks.c.campaign_key == key, ticks.c.at > since - TICK_SECONDS
-                )
-            ).one()
-            under_way = connection.execute(
-                select(func.count()).where(attempts.c.campaign_key == key, attempts.c.outcome.is_(None))
-            ).scalar_one()
-            dues = [
-                connection.execute(
-                    select(func.min(targets.c.due_at)).where(
-                        targets.c.campaign_key == key, targets.c.state == state, targets.c.chunk.is_(None)
-                    )
-                ).scalar()
-                for state in CLAIMABLE
-            ]
-        figures = Books.of(campaign.total, by_state)
-        due = [float(at) for at in dues if at is not None and at < NEVER]
-        began = max(since, float(first), campaign.started_at or 0.0) if first is not None else now
-        per_minute = 60.0 * float(contacted) / max(now - began, TICK_SECONDS) if contacted else 0.0
-        return Snapshot(
-            as_of=now,
-            books=figures,
-            outcomes=dict(sorted(outcomes.items(), key=lambda item: -item[1])),
-            per_minute=round(per_minute, 1),
-            eta=_expected_end(figures, per_minute, due, now),
-            next_due_at=min(due) if due else None,
-            under_way=under_way,
-        )
+            return take_snapshot(connection, key, now)
+
+    def _settle_stragglers(self, posting: Posting, key: int, status: CampaignStatus) -> None:
+        """Settle what a receipt set in motion after the last look: nobody will come back to it."""
+        moved = targets.c.state.in_([TargetState.WAITING, TargetState.ACTIVE]) & targets.c.chunk.is_(None)
+        query = select(targets.c.position).where(targets.c.campaign_key == key, moved)
+        posting.load([TargetKey(key, position) for (position,) in posting.connection.execute(query)])
+        idle = TargetState.CANCELLED if status is CampaignStatus.CANCELLED else TargetState.FAILED
+        for target in posting.targets.values():
+            state = TargetState.SUCCEEDED if target.state == TargetState.ACTIVE else idle
+            posting.move(target, state, target.outcome, NEVER)
 
 
-def _expected_end(figures: Books, per_minute: float, due: Sequence[float], now: float) -> float | None:
-    left = figures.pending + figures.waiting
-    if not left:
-        return None
-    if per_minute <= 0:
-        return None
-    return round(max(now, *due) + 60.0 * left / per_minute, 1) if due else round(now + 60.0 * left / per_minute, 1)
+def _with_limits(spec: CampaignSpec, pacing: Pacing) -> CampaignSpec:
+    changes = {name: value for name, value in pacing.model_dump(exclude={"budget"}).items() if value is not None}
+    try:
+        limits = Limits(**(spec.limits.model_dump() | changes))
+    except ValidationError as error:
+        raise BadInput(sentences(error, Limits)) from None
+    return spec.model_copy(update={"limits": limits})
 
 
-def _log(connection: object, key: int, now: float, kind: str, detail: str) -> None:
-    row = {"campaign_key": key, "position": None, "at": now, "kind": kind, "detail": detail}
-    connection.execute(insert(events).values(row))  # type: ignore[attr-defined]
+def _unknown(key: int) -> NotFound:
+    return NotFound(f"there is no campaign number {key} in this database")
 
 
-def _campaign(row: Row[tuple[object, ...]]) -> Campaign:
+def _campaign(row: Row[Any]) -> Campaign:
     return Campaign(
         ref=CampaignRef(tenant=row.tenant, campaign_id=row.campaign_id, key=row.key),
         name=row.name,

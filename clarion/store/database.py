@@ -1,20 +1,36 @@
-"""Connections to SQLite or PostgreSQL, and the two kinds of transaction: read and write."""
+"""Connections to SQLite or PostgreSQL, and the two kinds of transaction: read and write.
+
+What the driver raises becomes one of two errors of ours: Unreachable for what passes by itself (trying again is safe,
+whoever tries must only be able to bear that it did work the first time), StoreError for what does not.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from clarion.domain.errors import BadInput, Unreachable
+from clarion.domain.errors import BadInput, ClarionError, Unreachable
+
+log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another before it gives up."""
+
+Insert = sqlite.Insert | postgresql.Insert
+"""An insert that can say what happens on a conflict."""
+
+
+class StoreError(ClarionError):
+    """The database refused a statement. The driver's text may hold a person's data, so it goes to the log alone."""
 
 
 class Database:
@@ -29,7 +45,11 @@ class Database:
                 if self._url.database:
                     Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
                 self.engine: Engine = create_engine(
-                    self._url, pool_size=pool_size, max_overflow=20, connect_args={"timeout": BUSY_SECONDS}
+                    self._url,
+                    pool_size=pool_size,
+                    max_overflow=20,
+                    hide_parameters=True,
+                    connect_args={"timeout": BUSY_SECONDS},
                 )
                 event.listen(self.engine, "connect", _prepare_sqlite)
                 event.listen(self.engine, "begin", _begin_sqlite)
@@ -39,6 +59,7 @@ class Database:
                     pool_size=pool_size,
                     max_overflow=20,
                     pool_pre_ping=True,
+                    hide_parameters=True,
                     connect_args={"connect_timeout": 10},
                 )
         except (ArgumentError, NoSuchModuleError, ImportError):
@@ -60,19 +81,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that only reads."""
-        with self.engine.connect() as connection:
+        """Open a transaction that only reads; everything read in it is of one moment."""
+        with self._in_our_words(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """Open a transaction that writes; commits at the end, rolls back on an error.
 
-        With ``durable=False`` a power cut (not a crash of ours) may lose it: for work that can be done again.
+        With ``durable=False`` a power cut (not a crash of ours) may lose it, together with all that was written later
+        and was not durable either: for work that can be done again.
         """
-        with self.engine.connect() as connection:
+        with self._in_our_words(), self.engine.connect() as connection:
             if self.is_sqlite:
-                connection = connection.execution_options(clarion_write=True)
+                connection.execution_options(clarion_write=True)
             with connection.begin():
                 if not self.is_sqlite and not durable:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
@@ -80,20 +104,43 @@ class Database:
 
     def ping(self) -> None:
         """Prove that the database answers. Raises Unreachable with the address and how to start one."""
-        try:
-            with self.read() as connection:
-                connection.exec_driver_sql("SELECT 1")
-        except (OperationalError, DBAPIError) as error:
-            reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
-            message = (
-                f"the database at {self.address} cannot be reached ({reason}); start it, or unset CLARION_DATABASE_URL "
-                "to use a SQLite file"
-            )
-            raise Unreachable(message) from None
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, InterfaceError, NoConnectionFree) as error:
+            log.warning("database: %s", error)
+            raise Unreachable(self._unreachable(error)) from None
+        except DBAPIError as error:
+            log.exception("the database refused a statement")
+            kind = type(error.orig).__name__
+            message = f"the database refused what it was asked ({kind}); the log of this process has the details"
+            raise StoreError(message) from None
+
+    def _unreachable(self, error: Exception) -> str:
+        said = str(getattr(error, "orig", None) or error).strip().splitlines()
+        why = said[0] if said else "no answer"
+        return (
+            f"the database at {self.address} cannot be reached ({why}); start it, or unset CLARION_DATABASE_URL to use "
+            "a SQLite file"
+        )
+
+
+def insert_into(table: Table, dialect: str) -> Insert:
+    """Begin an insert that says what happens on a conflict; the two databases spell it alike, SQLAlchemy does not."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text as both databases take it, without NUL: PostgreSQL would refuse the whole batch it comes in."""
+    return text.replace("\0", "") if text and "\0" in text else text
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

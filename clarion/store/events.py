@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from clarion.store.database import Database
+from clarion.store.posting import Posting
 from clarion.store.schema import events
 
 
@@ -32,9 +33,12 @@ class Events:
 
     def append(self, campaign_key: int, at: float, kind: str, detail: str, position: int | None = None) -> None:
         """Add a line."""
-        row = {"campaign_key": campaign_key, "position": position, "at": at, "kind": kind, "detail": detail}
         with self._database.write() as connection:
-            connection.execute(insert(events).values(row))
+            posting = Posting(connection, at)
+            # Under the lock, lines of a campaign become visible in the order of their ids: no watcher misses one.
+            posting.lock([campaign_key])
+            posting.event(campaign_key, position, kind, detail)
+            posting.flush()
 
     def latest(self, campaign_key: int, limit: int = 20) -> Sequence[Event]:
         """The newest lines of a campaign, oldest first."""

@@ -10,9 +10,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from clarion.domain.errors import NotFound
 from clarion.store.database import Database
+from clarion.store.posting import Posting
 from clarion.store.schema import audience_files, audience_parts
 
 PART = 1024 * 1024
@@ -55,9 +57,13 @@ class Files:
         return int(file_id)
 
     def get(self, file_id: int) -> AudienceFile:
-        """Return what is known of a file."""
+        """Return what is known of a file. Raises NotFound."""
         with self._database.read() as connection:
-            return AudienceFile(*connection.execute(select(audience_files).where(audience_files.c.id == file_id)).one())
+            row = connection.execute(select(audience_files).where(audience_files.c.id == file_id)).one_or_none()
+        if row is None:
+            message = f"there is no audience file number {file_id} in this database; upload it with `clarion add`"
+            raise NotFound(message)
+        return AudienceFile(*row)
 
     def of_campaign(self, campaign_key: int) -> list[AudienceFile]:
         """Return the files of a campaign, in the order they came."""
@@ -77,8 +83,12 @@ class Files:
                 )
                 sink.write(connection.execute(piece).scalar_one())
 
-    def finish(self, file_id: int, now: float) -> None:
-        """Mark a file as imported and drop its bytes: the rows are targets now."""
+    def finish(self, file: AudienceFile, rows: int, now: float) -> None:
+        """Mark a file as imported and drop its bytes: its ``rows`` are targets now."""
         with self._database.write() as connection:
-            connection.execute(update(audience_files).where(audience_files.c.id == file_id).values(imported_at=now))
-            connection.execute(audience_parts.delete().where(audience_parts.c.file_id == file_id))
+            posting = Posting(connection, now)
+            posting.lock([file.campaign_key])
+            posting.event(file.campaign_key, None, "imported", f"{file.name}: {rows} rows")
+            posting.flush()
+            connection.execute(update(audience_files).where(audience_files.c.id == file.id).values(imported_at=now))
+            connection.execute(delete(audience_parts).where(audience_parts.c.file_id == file.id))

@@ -1,20 +1,53 @@
-"""Checked rows become targets: a batch and the place reached in the file are written together, so nothing comes twice."""
+"""Checked rows become targets: a batch and the place reached in the file are written together, so none comes twice."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from clarion.audience.checks import CheckedRow
+from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import Conflict
 from clarion.domain.target import SkipReason, TargetState
-from clarion.store.database import Database
+from clarion.store.database import Database, storable
+from clarion.store.journal import suppressed_among
 from clarion.store.posting import Posting
-from clarion.store.schema import audience_files, campaigns, events, suppressions, targets
+from clarion.store.rows import CampaignRow
+from clarion.store.schema import audience_files, campaigns, targets
+from clarion.store.statements import Prepared, PreparedSelect, Values
+
+_COLUMNS = (
+    "campaign_key",
+    "file_id",
+    "updated_at",
+    "tries",
+    "attempts",
+    "due_at",
+    "position",
+    "row",
+    "address",
+    "state",
+    "outcome",
+    "detail",
+    "variables",
+    "text",
+    "time_zone",
+    "segments",
+)
+_INSERT = Prepared(_COLUMNS, lambda _: insert(targets))
+_KNOWN = PreparedSelect(
+    ("campaign", "skipped"),
+    select(targets.c.address, targets.c.row).where(
+        targets.c.campaign_key == bindparam("campaign"), targets.c.state != bindparam("skipped")
+    ),
+    targets.c.address,
+)
+_PENDING, _SKIPPED = TargetState.PENDING.value, TargetState.SKIPPED.value
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +71,14 @@ class Importing:
         """Add the rows that follow the first ``already_read`` of a file.
 
         Finds duplicates within the campaign and people who opted out. Raises Conflict when another importer has been
-        here meanwhile.
+        here meanwhile, or when the campaign is over.
         """
         # Not durable against a power cut, but in order: rows and place are lost together or not at all.
         with self._database.write(durable=False) as connection:
             posting = Posting(connection, now)
             posting.lock([campaign_key])
+            campaign = posting.campaigns[campaign_key]
+            _require_running(campaign)
             moved = connection.execute(
                 update(audience_files)
                 .where(audience_files.c.id == file_id, audience_files.c.rows_read == already_read)
@@ -52,85 +87,64 @@ class Importing:
             if moved.rowcount != 1:
                 message = f"rows after {already_read} of this file were imported by another worker meanwhile"
                 raise Conflict(message)
-            total = connection.execute(select(campaigns.c.total).where(campaigns.c.key == campaign_key)).scalar_one()
-            known = self._known(connection, campaign_key, rows)
-            opted_out = self._opted_out(connection, posting.campaigns[campaign_key].tenant, rows)
-            values: list[dict[str, object]] = []
-            moves: Counter[tuple[int, str, str]] = Counter()
-            for position, row in enumerate(rows, total + 1):
-                skip, detail = row.skip, row.detail
-                if skip is None and row.address is not None:
-                    if row.address in known:
-                        skip, detail = SkipReason.DUPLICATE, f"{row.address} stands in row {known[row.address]} already"
-                    elif row.address in opted_out:
-                        skip, detail = SkipReason.OPTED_OUT, f"{row.address} is on the do-not-contact list"
-                    else:
-                        known[row.address] = row.row
-                state = TargetState.PENDING if skip is None else TargetState.SKIPPED
-                moves[campaign_key, state.value, skip or ""] += 1
-                values.append(_values(campaign_key, file_id, position, row, state, skip, detail, now))
-            connection.execute(insert(targets), values)
-            connection.execute(update(campaigns).where(campaigns.c.key == campaign_key).values(total=total + len(rows)))
-            self._log_skips(connection, values)
-            posting.count(moves)
-        skipped = {outcome: n for (_, _, outcome), n in moves.items() if outcome}
+            addresses = {row.address for row in rows if row.skip is None and row.address is not None}
+            known = _KNOWN.fetch(connection, (campaign_key, TargetState.SKIPPED.value), addresses)
+            batch = _Batch(
+                posting,
+                campaign_key,
+                (campaign_key, file_id, now, 0, 0, 0.0),
+                {found.address: found.row for found in known},
+                suppressed_among(connection, campaign.tenant, addresses),
+            )
+            for position, row in enumerate(rows, campaign.total + 1):
+                batch.add(position, row)
+            _INSERT.run(connection, batch.values)
+            total = campaign.total + len(rows)
+            connection.execute(update(campaigns).where(campaigns.c.key == campaign_key).values(total=total))
+            posting.journal.add({(campaign_key, *which): n for which, n in batch.counts.items()})
+            posting.flush()
+        skipped = {outcome: n for (_, outcome), n in batch.counts.items() if outcome}
         return BatchResult(len(rows) - sum(skipped.values()), skipped)
 
-    def _known(self, connection: Connection, campaign_key: int, rows: Sequence[CheckedRow]) -> dict[str, int]:
-        addresses = [row.address for row in rows if row.skip is None and row.address is not None]
-        query = select(targets.c.address, targets.c.row).where(
-            targets.c.campaign_key == campaign_key,
-            targets.c.address.in_(addresses),
-            targets.c.state != TargetState.SKIPPED,
-        )
-        return {address: row for address, row in connection.execute(query)}
 
-    def _opted_out(self, connection: Connection, tenant: str, rows: Sequence[CheckedRow]) -> set[str]:
-        addresses = [row.address for row in rows if row.address is not None]
-        query = select(suppressions.c.address).where(
-            suppressions.c.tenant == tenant, suppressions.c.address.in_(addresses)
-        )
-        return {address for (address,) in connection.execute(query)}
+@dataclass(slots=True)
+class _Batch:
+    """Rows on their way to becoming targets."""
 
-    def _log_skips(self, connection: Connection, values: Sequence[dict[str, object]]) -> None:
-        lines = [
-            {
-                "campaign_key": v["campaign_key"],
-                "position": v["position"],
-                "at": v["updated_at"],
-                "kind": "skipped",
-                "detail": f"row {v['row']}: {v['detail']}",
-            }
-            for v in values
-            if v["state"] == TargetState.SKIPPED
-        ]
-        if lines:
-            connection.execute(insert(events), lines)
+    posting: Posting
+    campaign_key: int
+    same: Values
+    """What all of them have in common, in the order of the columns."""
+    known: dict[str, int]
+    """Row by address, of those that stand in the campaign already."""
+    opted_out: set[str]
+    values: list[Values] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By state and outcome."""
+
+    def add(self, position: int, row: CheckedRow) -> None:
+        skip, detail, address = row.skip, row.detail, row.address
+        if skip is None and address is not None:
+            if address in self.known:
+                skip, detail = SkipReason.DUPLICATE, f"{address} stands in row {self.known[address]} already"
+            elif address in self.opted_out:
+                skip, detail = SkipReason.OPTED_OUT, f"{address} is on the do-not-contact list"
+            else:
+                self.known[address] = row.row
+        state, outcome = _PENDING, None
+        if skip is not None:
+            state, outcome, detail = _SKIPPED, skip.value, storable(detail)
+            self.posting.event(self.campaign_key, position, "skipped", f"row {row.row}: {detail}")
+        variables = _encode(row.variables) if row.variables else None
+        text = storable(row.text)
+        this = (position, row.row, address, state, outcome, detail, variables, text, row.time_zone, row.segments)
+        self.values.append(self.same + this)
+        self.counts[state, outcome or ""] += 1
 
 
-def _values(
-    campaign_key: int,
-    file_id: int,
-    position: int,
-    row: CheckedRow,
-    state: TargetState,
-    skip: SkipReason | None,
-    detail: str | None,
-    now: float,
-) -> dict[str, object]:
-    return {
-        "campaign_key": campaign_key,
-        "position": position,
-        "row": row.row,
-        "file_id": file_id,
-        "address": row.address,
-        "state": state.value,
-        "outcome": skip.value if skip else None,
-        "detail": detail,
-        "due_at": 0.0,
-        "variables": json.dumps(row.variables, ensure_ascii=False) if row.variables else None,
-        "text": row.text,
-        "time_zone": row.time_zone,
-        "segments": row.segments,
-        "updated_at": now,
-    }
+def _require_running(campaign: CampaignRow) -> None:
+    """Refuse rows for a campaign that is over: an importer that was cut off may come late."""
+    status = CampaignStatus(campaign.status)
+    if status.is_final or status is CampaignStatus.CANCELLING:
+        message = f"the campaign is {status}; rows can only be added while it runs"
+        raise Conflict(message)

@@ -1,23 +1,27 @@
-"""Receipts: stored raw the moment they come, applied in order afterwards; late, repeated and out of order are all legal."""
+"""Receipts: stored raw the moment they come, applied afterwards; late, repeated and out of order are all legal."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, insert, select, update
 
 from clarion.domain.attempt import AttemptId, Verdict
-from clarion.domain.errors import BadInput
-from clarion.domain.target import Outcome, SkipReason
+from clarion.domain.errors import BadInput, Unreachable
+from clarion.domain.target import Outcome
 from clarion.providers.ports import InboundKind, InboundText, ReceiptReader, StatusReceipt
 from clarion.providers.raw import RawReceipt
-from clarion.store.database import Database
-from clarion.store.posting import Posting, TargetKey
-from clarion.store.schema import campaigns, conversations, receipts, suppressions, targets
+from clarion.store.database import Database, insert_into, storable
+from clarion.store.journal import Person, Wish
+from clarion.store.posting import Posting
+from clarion.store.rows import AttemptRow, TargetKey
+from clarion.store.schema import campaigns, conversations, receipts, targets
+
+log = logging.getLogger(__name__)
 
 BATCH = 300
 """Receipts applied in one transaction."""
@@ -32,7 +36,13 @@ class _Read:
     status: StatusReceipt | None = None
     attempt: AttemptId | None = None
     inbound: InboundText | None = None
+    answers: TargetKey | None = None
+    """The target that an inbound text answers, as far as we can tell."""
     result: str = "unreadable"
+
+    @property
+    def about(self) -> TargetKey | None:
+        return self.answers if self.attempt is None else TargetKey(self.attempt.campaign_key, self.attempt.position)
 
 
 @dataclass(slots=True)
@@ -53,7 +63,7 @@ class Inbox:
                 "account": r.account,
                 "kind": r.kind,
                 "attempt": r.attempt,
-                "payload": r.payload,
+                "payload": storable(r.payload),
                 "received_at": r.received_at,
             }
             for r in batch
@@ -63,27 +73,23 @@ class Inbox:
         return [None] * len(batch)
 
     def apply(self, now: float) -> Counter[str]:
-        """Apply the oldest receipts that are not applied yet; returns how many came to what. Empty: none was left."""
-        with self.database.write() as connection:
-            query = select(receipts).where(receipts.c.applied_at.is_(None)).order_by(receipts.c.id).limit(BATCH)
-            rows = connection.execute(query.with_for_update(skip_locked=True)).all()
-            if not rows:
-                return Counter()
-            read = [self._read(row) for row in rows]
-            posting = Posting(connection, now, self.grace)
-            matched = [r for r in read if r.attempt is not None]
-            keys = [TargetKey(r.attempt.campaign_key, r.attempt.position) for r in matched if r.attempt]
-            posting.load(keys, attempts_of=keys)
-            for receipt in read:
-                if receipt.status is not None:
-                    receipt.result = self._apply_status(posting, receipt, receipt.status)
-                elif receipt.inbound is not None:
-                    receipt.result = self._apply_inbound(connection, posting, receipt, receipt.inbound)
-            posting.flush()
-            for result in sorted({r.result for r in read}):
-                ids = [r.id for r in read if r.result == result]
-                connection.execute(update(receipts).where(receipts.c.id.in_(ids)).values(applied_at=now, result=result))
-        return Counter(r.result for r in read)
+        """Apply the oldest receipts that are not applied yet; returns how many came to what. Empty: none was left.
+
+        One that cannot be applied at all is set aside as ``failed``, so that those behind it are not held up.
+        """
+        try:
+            return self._apply(now, BATCH)
+        except Unreachable:
+            raise
+        except Exception:
+            log.exception("receipts could not be applied together; trying the oldest alone")
+        try:
+            return self._apply(now, 1)
+        except Unreachable:
+            raise
+        except Exception:
+            log.exception("a receipt cannot be applied and is set aside")
+        return self._set_aside(now)
 
     def waiting(self) -> int:
         """How many receipts are stored and not applied yet (at most one batch is counted)."""
@@ -91,75 +97,109 @@ class Inbox:
             query = select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(BATCH)
             return len(connection.execute(query).all())
 
-    def _read(self, row: object) -> _Read:
-        found = _Read(row.id, row.received_at)  # type: ignore[attr-defined]
-        reader = self.readers.get(row.provider)  # type: ignore[attr-defined]
+    def _apply(self, now: float, limit: int) -> Counter[str]:
+        with self.database.write() as connection:
+            read = [self._read(row) for row in _oldest(connection, limit)]
+            if not read:
+                return Counter()
+            posting = Posting(connection, now, self.grace)
+            for receipt in read:
+                if receipt.inbound is not None:
+                    receipt.answers = self._written_last(connection, receipt.inbound.sender)
+            about = [receipt.about for receipt in read if receipt.about is not None]
+            posting.load(about, attempts_of=about)
+            for receipt in read:
+                if receipt.status is not None:
+                    attempt = posting.attempts.get(receipt.attempt) if receipt.attempt else None
+                    receipt.result = _apply_status(posting, attempt, receipt.status)
+                elif receipt.inbound is not None:
+                    receipt.result = self._apply_inbound(posting, receipt, receipt.inbound)
+            posting.flush()
+            for result in sorted({r.result for r in read}):
+                _mark(connection, [r.id for r in read if r.result == result], result, now)
+        return Counter(r.result for r in read)
+
+    def _set_aside(self, now: float) -> Counter[str]:
+        with self.database.write() as connection:
+            bad = [row.id for row in _oldest(connection, 1)]
+            _mark(connection, bad, "failed", now)
+        return Counter({"failed": len(bad)} if bad else {})
+
+    def _read(self, row: Row[Any]) -> _Read:
+        found = _Read(row.id, row.received_at)
+        reader = self.readers.get(row.provider)
         if reader is None:
             return found
-        form = dict(parse_qsl(row.payload, keep_blank_values=True))  # type: ignore[attr-defined]
+        form = RawReceipt(row.provider, row.account, row.kind, row.payload, row.attempt, row.received_at).form()
         try:
-            if row.kind == "inbound":  # type: ignore[attr-defined]
+            if row.kind == "inbound":
                 found.inbound = reader.inbound(form)
             else:
-                found.status = reader.status(form, row.attempt)  # type: ignore[attr-defined]
+                found.status = reader.status(form, row.attempt)
                 found.attempt = AttemptId.parse(found.status.attempt or "")
         except BadInput:
             found.result = "unreadable" if found.status is None else "unmatched"
         return found
 
-    def _apply_status(self, posting: Posting, receipt: _Read, status: StatusReceipt) -> str:
-        attempt = posting.attempts.get(receipt.attempt) if receipt.attempt else None
-        if attempt is None:
-            return "unmatched"
-        verdict = status.verdict
-        if verdict is not None:
-            return "applied" if posting.judge(attempt, verdict, rank=status.rank, receipt=True) else "known"
-        # Progress only, such as queued: it proves that the message exists, which is what an unknown attempt waits for.
-        if attempt.outcome in {None, Outcome.UNKNOWN, Outcome.NOT_SENT}:
-            proof = Verdict(
-                Outcome.SENT,
-                final=False,
-                provider_reference=status.provider_reference,
-                provider_status=status.provider_status,
-            )
-            return "applied" if posting.judge(attempt, proof, rank=status.rank, receipt=True) else "known"
-        return "known"
-
-    def _apply_inbound(self, connection: Connection, posting: Posting, receipt: _Read, text: InboundText) -> str:
-        now = posting.now
-        if text.kind is InboundKind.STOP:
-            posting.suppress(self.tenant, text.sender, "stop", f'answered "{text.body[:40]}"')
-        elif text.kind is InboundKind.START:
-            gone = suppressions.delete().where(
-                suppressions.c.tenant == self.tenant, suppressions.c.address == text.sender
-            )
-            connection.execute(gone)
+    def _written_last(self, connection: Connection, address: str) -> TargetKey | None:
+        """The target of the campaign that wrote to an address last."""
         query = (
             select(targets.c.campaign_key, targets.c.position)
             .join(campaigns, campaigns.c.key == targets.c.campaign_key)
-            .where(
-                targets.c.address == text.sender,
-                campaigns.c.tenant == self.tenant,
-                targets.c.attempts > 0,
-                targets.c.outcome.is_distinct_from(SkipReason.DUPLICATE.value),
-            )
+            .where(targets.c.address == address, campaigns.c.tenant == self.tenant, targets.c.attempts > 0)
             .order_by(targets.c.campaign_key.desc(), targets.c.position)
             .limit(1)
         )
-        found = connection.execute(query).one_or_none()
+        row = connection.execute(query).one_or_none()
+        return None if row is None else TargetKey(*row)
+
+    def _apply_inbound(self, posting: Posting, receipt: _Read, text: InboundText) -> str:
+        campaign_key, position = receipt.answers or (None, None)
         row = {
-            "provider_reference": text.provider_reference,
+            "provider_reference": text.provider_reference[:64],
             "tenant": self.tenant,
-            "address": text.sender,
-            "campaign_key": found.campaign_key if found else None,
-            "position": found.position if found else None,
-            "body": text.body,
+            "address": text.sender[:32],
+            "campaign_key": campaign_key,
+            "position": position,
+            "body": storable(text.body),
             "kind": text.kind.value,
             "received_at": receipt.received_at,
         }
-        statement = (sqlite if self.database.is_sqlite else postgresql).insert(conversations)
-        new = connection.execute(statement.values(row).on_conflict_do_nothing()).rowcount > 0
-        if new and found:
-            posting.now = now
-            posting.event(found.campaign_key, found.position, f"inbound_{text.kind.value}", "a text came in")
-        return "applied" if new else "known"
+        new = insert_into(conversations, posting.connection.dialect.name).values(row).on_conflict_do_nothing()
+        if posting.connection.execute(new).rowcount == 0:
+            return "known"
+        person = Person(self.tenant, text.sender[:32])
+        said = f'answered "{storable(text.body[:40])}"'
+        if text.kind is InboundKind.STOP:
+            posting.suppress(person, Wish(contact=False, at=receipt.received_at, source="stop", detail=said))
+        elif text.kind is InboundKind.START:
+            posting.journal.wish(person, Wish(contact=True, at=receipt.received_at, source="start", detail=said))
+        if receipt.answers is not None:
+            posting.event(*receipt.answers, f"inbound_{text.kind.value}", "a text came in")
+        return "applied"
+
+
+def _oldest(connection: Connection, limit: int) -> Sequence[Row[Any]]:
+    query = select(receipts).where(receipts.c.applied_at.is_(None)).order_by(receipts.c.id).limit(limit)
+    return connection.execute(query.with_for_update(skip_locked=True)).all()
+
+
+def _mark(connection: Connection, ids: Sequence[int], result: str, now: float) -> None:
+    connection.execute(update(receipts).where(receipts.c.id.in_(ids)).values(applied_at=now, result=result))
+
+
+def _apply_status(posting: Posting, attempt: AttemptRow | None, status: StatusReceipt) -> str:
+    if attempt is None:
+        return "unmatched"
+    verdict = status.verdict
+    if verdict is None:
+        # Progress only, such as queued: it proves that the message exists, which is what an unknown attempt waits for.
+        if attempt.outcome not in {None, Outcome.UNKNOWN, Outcome.NOT_SENT}:
+            return "known"
+        verdict = Verdict(
+            Outcome.SENT,
+            final=False,
+            provider_reference=status.provider_reference,
+            provider_status=status.provider_status,
+        )
+    return "applied" if posting.judge(attempt, verdict, rank=status.rank, receipt=True) else "known"

@@ -1,198 +1,134 @@
-"""The ledger: intents and results of all lanes of a worker, committed together; an intent is answered when it is durable."""
+"""The ledger: intents and results of all lanes of a worker in one transaction; an intent is answered when durable."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from sqlalchemy import select
 
-from clarion.domain.attempt import NEVER, AttemptId, Verdict
+from clarion.domain.attempt import NEVER
 from clarion.domain.target import Outcome, TargetState
-from clarion.providers.ports import Scope
 from clarion.store.database import Database
+from clarion.store.entries import (
+    Answer,
+    Backoff,
+    Entry,
+    GiveUp,
+    Granted,
+    Halt,
+    Intend,
+    Postpone,
+    Record,
+    Refusal,
+    TooEarly,
+    Withdraw,
+    campaign_of,
+)
 from clarion.store.group_commit import GroupCommit
-from clarion.store.pace import PaceBook
-from clarion.store.posting import CampaignRow, Posting, TargetKey
-from clarion.store.schema import suppressions
+from clarion.store.journal import Person, suppressed_among
+from clarion.store.pace import PaceBook, account_pace, campaign_pace, make_rows
+from clarion.store.posting import Posting
+from clarion.store.rows import CampaignRow, TargetKey
+from clarion.store.schema import campaigns
 
+FARTHEST_SLOT = 10.0
+"""Seconds from now within which a slot can be reserved: a reserved slot is lost when its lane is called off."""
 
-class Refusal(StrEnum):
-    """Why an intent was not granted."""
-
-    FENCED = "fenced"
-    """Another worker has the target, or it has been settled meanwhile."""
-    CLOSED = "closed"
-    """The campaign takes no new contacts: paused, cancelled or halted."""
-    SUPPRESSED = "suppressed"
-    """The person has opted out; the target is skipped."""
-    BUDGET = "budget"
-    """The money is spent; the campaign is halted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """A durable intent: contact this target at ``slot_at`` (epoch seconds)."""
-
-    attempt: AttemptId
-    slot_at: float
-    spacings: Mapping[str, float]
-    """Seconds between contacts by the name of the pace that limits them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intend:
-    """Ask to contact a claimed target; answered with Granted or a Refusal."""
-
-    target: TargetKey
-    fence: int
-    cost: int
-    """What a contact costs, in millionths."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What the provider said about an attempt."""
-
-    attempt: AttemptId
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Provably nobody was contacted: the attempt does not count and the target is due at ``due_at``."""
-
-    attempt: AttemptId
-    due_at: float
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Postpone:
-    """A claimed target cannot be worked on before ``due_at``; says what it waits for."""
-
-    target: TargetKey
-    fence: int
-    due_at: float
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """A claimed target will not be contacted at all, and why."""
-
-    target: TargetKey
-    fence: int
-    outcome: Outcome
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """The channel asks for patience: nobody goes before ``until``; None counts a failure of the channel."""
-
-    campaign_key: int
-    until: float | None
-    scope: Scope = Scope.ACCOUNT
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """Close a campaign for new contacts, because every target would meet the same."""
-
-    campaign_key: int
-    why: str
-
-
-Entry = Intend | Record | Withdraw | Postpone | GiveUp | Backoff | Halt
-Answer = Granted | Refusal | None
-
-
-def account_key(campaign: CampaignRow) -> str:
-    """Name the pace of an account on a channel, over all campaigns."""
-    return f"account/{campaign.tenant}/{campaign.account}/{campaign.channel}"
+Ledger = GroupCommit[Entry, Answer]
+"""What the lanes of a worker share: ``submit`` an entry, await its answer."""
 
 
 @dataclass(slots=True)
 class LedgerPage:
-    """Writes one batch of entries in one transaction. Blocking."""
+    """Writes one batch of entries in one transaction. Blocking, and for one thread.
+
+    A batch that was written may be written again, as after a lost answer of the database: no entry takes effect twice.
+    """
 
     database: Database
     account_spacing: Mapping[str, float] = field(default_factory=dict)
     """Seconds between contacts by account name."""
     grace: float = 15.0
     """Seconds before an unknown target is looked up."""
+    _accounts: dict[int, str] = field(default_factory=dict)
+    """Pace of the account by campaign; for these and for the campaigns themselves the rows are made."""
 
     def commit(self, entries: Sequence[Entry], now: float) -> list[Answer]:
-        """Write ``entries`` in order and answer each."""
+        """Write ``entries`` in order and answer each. Raises Unreachable, StoreError."""
+        about = {campaign_of(entry) for entry in entries}
+        self._prepare(about - self._accounts.keys())
         with self.database.write() as connection:
             posting = Posting(connection, now, self.grace)
-            posting.lock({_campaign_of(entry) for entry in entries})
-            rows = posting.campaigns.values()
-            pace = PaceBook(connection, {account_key(row) for row in rows} | {campaign_pace(row.key) for row in rows})
-            judged = [_target_of(e) for e in entries if isinstance(e, Record | Withdraw)]
-            claimed = [e.target for e in entries if isinstance(e, Intend | Postpone | GiveUp)]
-            posting.load([*judged, *claimed], attempts_of=judged)
-            opted_out = self._opted_out(posting, [e.target for e in entries if isinstance(e, Intend)])
-            answers = [self._apply(entry, posting, pace, opted_out) for entry in entries]
-            pace.flush()
+            posting.lock(about)
+            keys = {campaign_pace(key) for key in about} | {self._accounts[key] for key in about}
+            page = _Page(posting, PaceBook(connection, keys), self._accounts, self.account_spacing)
+            page.load(entries)
+            answers = [page.apply(entry) for entry in entries]
+            page.pace.flush()
             posting.flush()
         return answers
 
-    def _apply(self, entry: Entry, posting: Posting, pace: PaceBook, opted_out: set[tuple[str, str]]) -> Answer:
+    def _prepare(self, new: set[int]) -> None:
+        if not new:
+            return
+        query = select(campaigns.c.key, campaigns.c.tenant, campaigns.c.account, campaigns.c.channel)
+        with self.database.read() as connection:
+            found = connection.execute(query.where(campaigns.c.key.in_(sorted(new)))).all()
+        accounts = {key: account_pace(tenant, account, channel) for key, tenant, account, channel in found}
+        make_rows(self.database, {*accounts.values(), *map(campaign_pace, accounts)})
+        self._accounts |= accounts
+
+
+@dataclass(slots=True)
+class _Page:
+    """The entries of one transaction, applied one by one."""
+
+    posting: Posting
+    pace: PaceBook
+    accounts: Mapping[int, str]
+    account_spacing: Mapping[str, float]
+
+    def load(self, entries: Sequence[Entry]) -> None:
+        judged = [TargetKey(e.attempt.campaign_key, e.attempt.position) for e in entries if isinstance(e, _ON_ATTEMPT)]
+        claimed = [e.target for e in entries if isinstance(e, _ON_TARGET)]
+        self.posting.load([*judged, *claimed], attempts_of=judged)
+        wanted: dict[str, set[str]] = {}
+        for entry in entries:
+            if isinstance(entry, Intend):
+                tenant = self.posting.campaigns[entry.target.campaign_key].tenant
+                wanted.setdefault(tenant, set()).add(self.posting.targets[entry.target].address or "")
+        for tenant, addresses in wanted.items():
+            found = suppressed_among(self.posting.connection, tenant, addresses)
+            self.posting.suppressed |= {Person(tenant, address) for address in found}
+
+    def apply(self, entry: Entry) -> Answer:
         match entry:
             case Intend():
-                return self._intend(entry, posting, pace, opted_out)
-            case Record(attempt, verdict):
-                row = posting.attempts.get(attempt)
-                if row is not None:
-                    posting.judge(row, verdict)
-                key = account_key(posting.campaigns[attempt.campaign_key])
-                if verdict.outcome is Outcome.UNKNOWN:
-                    pace.strike(key, posting.now)
-                else:
-                    pace.works(key)
-            case Withdraw(attempt, due_at, reason, detail):
-                row = posting.attempts.get(attempt)
-                if row is not None:
-                    posting.withdraw(row, due_at, reason, detail or None)
-            case Postpone(key, fence, due_at, reason, detail):
-                target = posting.targets[key]
-                if target.fence == fence:
-                    target.detail = detail or target.detail
-                    state = TargetState.UNKNOWN if target.state == TargetState.UNKNOWN else TargetState.WAITING
-                    posting.move(target, state, target.outcome, due_at, reason=reason)
-                    posting.free(target)
-            case GiveUp(key, fence, outcome, detail):
-                target = posting.targets[key]
-                if target.fence == fence:
-                    target.detail = detail
-                    posting.move(target, TargetState.FAILED, outcome, due_at=NEVER)
-                    posting.free(target)
-                    posting.event(*key, outcome, detail)
-            case Backoff(campaign_key, until, _):
-                key_ = account_key(posting.campaigns[campaign_key])
-                if until is None:
-                    pace.strike(key_, posting.now)
-                else:
-                    pace.hold(key_, until)
-            case Halt(campaign_key, why):
-                posting.halt(campaign_key, why)
+                return self._intend(entry)
+            case Record():
+                self._record(entry)
+            case Withdraw():
+                self._withdraw(entry)
+            case Postpone():
+                self._postpone(entry)
+            case GiveUp():
+                self._give_up(entry)
+            case Backoff():
+                self._back_off(entry)
+            case Halt():
+                self.posting.halt(entry.campaign_key, entry.why)
         return None
 
-    def _intend(
-        self, entry: Intend, posting: Posting, pace: PaceBook, opted_out: set[tuple[str, str]]
-    ) -> Granted | Refusal:
+    def _intend(self, entry: Intend) -> Granted | TooEarly | Refusal:
+        posting = self.posting
         target = posting.targets[entry.target]
         campaign = posting.campaigns[entry.target.campaign_key]
         if target.fence != entry.fence or target.state not in {TargetState.PENDING, TargetState.WAITING}:
             return Refusal.FENCED
         if not campaign.open:
             return Refusal.CLOSED
-        if (campaign.tenant, target.address or "") in opted_out:
+        if Person(campaign.tenant, target.address or "") in posting.suppressed:
             posting.move(target, TargetState.SKIPPED, Outcome.OPTED_OUT, due_at=NEVER)
             posting.free(target)
             posting.event(*entry.target, "skipped", "opted out before it was contacted")
@@ -200,49 +136,61 @@ class LedgerPage:
         if campaign.budget is not None and campaign.spent + entry.cost > campaign.budget:
             posting.halt(campaign.key, budget_spent(campaign))
             return Refusal.BUDGET
-        account = account_key(campaign)
         spacings = {
-            account: self.account_spacing.get(campaign.account, 0.0),
+            self.accounts[campaign.key]: self.account_spacing.get(campaign.account, 0.0),
             campaign_pace(campaign.key): campaign.spacing,
         }
-        slot_at = pace.reserve(spacings, posting.now)
-        return Granted(posting.intend(target, entry.fence, slot_at, entry.cost), slot_at, spacings)
+        slot_at = self.pace.next_slot(spacings, posting.now)
+        if slot_at > posting.now + FARTHEST_SLOT:
+            return TooEarly(slot_at)
+        self.pace.reserve(spacings, posting.now)
+        attempt = posting.intend(target, entry.fence, slot_at, entry.cost)
+        return Granted(attempt, slot_at, spacings, posting.now)
 
-    def _opted_out(self, posting: Posting, wanted: Sequence[TargetKey]) -> set[tuple[str, str]]:
-        addresses = {posting.targets[key].address for key in wanted}
-        if not addresses:
-            return set()
-        query = select(suppressions.c.tenant, suppressions.c.address).where(
-            suppressions.c.tenant.in_({c.tenant for c in posting.campaigns.values()}),
-            suppressions.c.address.in_(addresses),
-        )
-        return {(tenant, address) for tenant, address in posting.connection.execute(query)}
+    def _record(self, entry: Record) -> None:
+        attempt = self.posting.attempts.get(entry.attempt)
+        if attempt is not None:
+            self.posting.judge(attempt, entry.verdict)
+        account = self.accounts[entry.attempt.campaign_key]
+        if entry.verdict.outcome is Outcome.UNKNOWN:
+            self.pace.strike(account, self.posting.now)
+        else:
+            self.pace.works(account)
+
+    def _withdraw(self, entry: Withdraw) -> None:
+        attempt = self.posting.attempts.get(entry.attempt)
+        if attempt is not None:
+            self.posting.withdraw(attempt, entry.due_at, entry.reason, entry.detail or None)
+
+    def _postpone(self, entry: Postpone) -> None:
+        target = self.posting.targets[entry.target]
+        if target.fence == entry.fence:
+            target.detail = entry.detail or target.detail
+            state = TargetState.UNKNOWN if target.state == TargetState.UNKNOWN else TargetState.WAITING
+            self.posting.move(target, state, target.outcome, entry.due_at, reason=entry.reason)
+            self.posting.free(target)
+
+    def _give_up(self, entry: GiveUp) -> None:
+        target = self.posting.targets[entry.target]
+        if target.fence == entry.fence:
+            target.detail = entry.detail
+            self.posting.move(target, TargetState.FAILED, entry.outcome, due_at=NEVER)
+            self.posting.free(target)
+            self.posting.event(*entry.target, entry.outcome, entry.detail)
+
+    def _back_off(self, entry: Backoff) -> None:
+        account = self.accounts[entry.campaign_key]
+        if entry.until is None:
+            self.pace.strike(account, self.posting.now)
+        else:
+            self.pace.hold(account, entry.until)
 
 
-def campaign_pace(campaign_key: int) -> str:
-    """Name the pace of one campaign."""
-    return f"campaign/{campaign_key}"
+_ON_ATTEMPT = (Record, Withdraw)
+_ON_TARGET = (Intend, Postpone, GiveUp)
 
 
 def budget_spent(campaign: CampaignRow) -> str:
     """Say that the money is spent, and what helps."""
-    limit = (campaign.budget or 0) / 1e6
-    return f"the budget of {limit:g} is spent ({campaign.spent / 1e6:.4g} so far); raise it with `clarion limits ID --budget …`"
-
-
-def _campaign_of(entry: Entry) -> int:
-    match entry:
-        case Record(attempt) | Withdraw(attempt):
-            return attempt.campaign_key
-        case Backoff(campaign_key) | Halt(campaign_key):
-            return campaign_key
-        case Intend(target) | Postpone(target) | GiveUp(target):
-            return target.campaign_key
-
-
-def _target_of(entry: Record | Withdraw) -> TargetKey:
-    return TargetKey(entry.attempt.campaign_key, entry.attempt.position)
-
-
-Ledger = GroupCommit[Entry, Answer]
-"""What the lanes of a worker share: ``submit`` an entry, await its answer."""
+    limit, spent = (campaign.budget or 0) / 1e6, campaign.spent / 1e6
+    return f"the budget of {limit:g} is spent ({spent:.4g} so far); raise it with `clarion limits ID --budget …`"

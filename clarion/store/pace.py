@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ClauseElement, Connection, bindparam, select, update
 
 from clarion.domain.pace import reserve
+from clarion.store.database import Database, insert_into
 from clarion.store.schema import pace
+from clarion.store.statements import Prepared, PreparedSelect
 
 STRIKES_BEFORE_BACKOFF = 3
+"""Failures of a channel in a row that nobody minds."""
+
 LONGEST_BACKOFF = 60.0
+"""Seconds."""
 
 
 @dataclass(slots=True)
@@ -25,25 +29,58 @@ class PaceRow:
     changed: bool = False
 
 
+def _make(dialect: str) -> ClauseElement:
+    return insert_into(pace, dialect).on_conflict_do_nothing()
+
+
+_MAKE = Prepared(("key", "next_free", "strikes"), _make)
+_LOCK = PreparedSelect(
+    (), select(pace.c.key, pace.c.next_free, pace.c.strikes).order_by(pace.c.key).with_for_update(), pace.c.key
+)
+_UPDATE = Prepared(
+    ("new_next_free", "new_strikes", "of_key"),
+    lambda _: (
+        update(pace)
+        .where(pace.c.key == bindparam("of_key"))
+        .values(next_free=bindparam("new_next_free"), strikes=bindparam("new_strikes"))
+    ),
+)
+
+
+def account_pace(tenant: str, account: str, channel: str) -> str:
+    """Name the pace of an account on a channel, over all campaigns."""
+    return f"account/{tenant}/{account}/{channel}"
+
+
+def campaign_pace(campaign_key: int) -> str:
+    """Name the pace of one campaign."""
+    return f"campaign/{campaign_key}"
+
+
+def make_rows(database: Database, keys: Collection[str]) -> None:
+    """Make the rows that are not there yet, before anybody reserves through them.
+
+    A row that is missing cannot be locked: two workers would both take its first slot.
+    """
+    with database.write() as connection:
+        _MAKE.run(connection, [(key, 0.0, 0) for key in sorted(keys)])
+
+
 class PaceBook:
     """The pace rows that one transaction touches; locked in key order."""
 
     def __init__(self, connection: Connection, keys: Collection[str]) -> None:
-        """Lock and load ``keys``."""
+        """Lock and load ``keys``, all of which were made before."""
         self._connection = connection
-        self._rows = {key: PaceRow(key) for key in keys}
-        if keys:
-            query = (
-                select(pace.c.key, pace.c.next_free, pace.c.strikes)
-                .where(pace.c.key.in_(sorted(keys)))
-                .order_by(pace.c.key)
-            )
-            for key, next_free, strikes in connection.execute(query.with_for_update()):
-                self._rows[key] = PaceRow(key, next_free, strikes)
+        self._rows = {row.key: PaceRow(*row) for row in _LOCK.fetch(connection, (), sorted(keys))}
 
-    def reserve(self, spacings: dict[str, float], now: float) -> float:
+    def next_slot(self, keys: Collection[str], now: float) -> float:
+        """Return the epoch second at which all of ``keys`` would let the next contact through."""
+        return max(now, *(self._rows[key].next_free for key in keys))
+
+    def reserve(self, spacings: Mapping[str, float], now: float) -> float:
         """Take the next slot that all of ``spacings`` (seconds by key) allow; return its epoch second."""
-        slot = max(now, *(self._rows[key].next_free for key in spacings))
+        slot = self.next_slot(spacings, now)
         for key, spacing in spacings.items():
             if spacing > 0:
                 row = self._rows[key]
@@ -56,6 +93,12 @@ class PaceBook:
         row = self._rows[key]
         if until > row.next_free:
             row.next_free, row.changed = until, True
+
+    def shift(self, key: str, seconds: float, now: float) -> None:
+        """Move a slot that lies ahead: the spacing after the last contact became longer or shorter by ``seconds``."""
+        row = self._rows[key]
+        if row.next_free > now:
+            row.next_free, row.changed = max(now, row.next_free + seconds), True
 
     def strike(self, key: str, now: float) -> None:
         """Note that the channel failed; after a few in a row everyone backs off, twice as long each time."""
@@ -73,12 +116,6 @@ class PaceBook:
 
     def flush(self) -> None:
         """Write what changed."""
-        rows = [
-            {"key": r.key, "next_free": r.next_free, "strikes": r.strikes}
-            for r in sorted(self._rows.values(), key=lambda r: r.key)
-            if r.changed
-        ]
-        if rows:
-            statement = (sqlite if self._connection.dialect.name == "sqlite" else postgresql).insert(pace)
-            changes = {"next_free": statement.excluded.next_free, "strikes": statement.excluded.strikes}
-            self._connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=changes), rows)
+        _UPDATE.run(
+            self._connection, [(row.next_free, row.strikes, row.key) for row in self._rows.values() if row.changed]
+        )

@@ -21,7 +21,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
 )
+
+from clarion.domain.target import Outcome
 
 metadata = MetaData()
 
@@ -39,6 +42,9 @@ campaigns = Table(
     Column("account", String(100), nullable=False),
     Column("status", String(20), nullable=False),
     Column("reason", Text, nullable=False, default=""),
+    Column(
+        "ordered_at", Double, nullable=False, default=0.0, comment="when the status was ordered, by Temporal's clock"
+    ),
     Column("open", Boolean, nullable=False, default=False, comment="whether new contacts may start"),
     Column("halt", Text, nullable=False, default="", comment="why the data plane closed it by itself"),
     Column("spec", Text, nullable=False),
@@ -104,6 +110,8 @@ chunks = Table(
     Column("campaign_key", ID, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("fence", BigInteger, nullable=False),
+    Column("ordered_at", Double, nullable=False, comment="by Temporal's clock; tells chunks of one number apart"),
+    Column("attempt", Integer, nullable=False, comment="Temporal's attempt that opened it last"),
     Column("worker", String(120), nullable=False),
     Column("taken", Integer, nullable=False, default=0, comment="targets claimed so far, over all its attempts"),
     Column("opened_at", Double, nullable=False),
@@ -120,7 +128,7 @@ attempts = Table(
     Column("fence", BigInteger, nullable=False),
     Column("intended_at", Double, nullable=False),
     Column("slot_at", Double, nullable=False, comment="when the pace allowed it"),
-    Column("cost", BigInteger, nullable=False, default=0, comment="millionths"),
+    Column("cost", BigInteger, nullable=False, default=0, comment="millionths; not charged after an unbilled outcome"),
     Column("outcome", String(24), comment="null while the contact is under way"),
     Column("ended_at", Double),
     Column("provider_reference", String(64)),
@@ -139,6 +147,14 @@ Index(
     sqlite_where=attempts.c.outcome.is_(None),
     postgresql_where=attempts.c.outcome.is_(None),
 )
+
+UNBILLED = frozenset(
+    {Outcome.NOT_SENT, Outcome.FAILED, Outcome.INVALID_NUMBER, Outcome.REJECTED_CONTENT, Outcome.OPTED_OUT}
+)
+"""Outcomes of attempts that cost nothing, as the provider never sent anything."""
+
+charged = case((attempts.c.outcome.in_(sorted(UNBILLED)), 0), else_=attempts.c.cost).label("cost")
+"""What an attempt costs in the end, in millionths."""
 
 books = Table(
     "books",
@@ -175,7 +191,7 @@ suppressions = Table(
     Column("address", String(32), nullable=False),
     Column("source", String(24), nullable=False, comment="stop, provider or person"),
     Column("detail", Text, nullable=False, default=""),
-    Column("at", Double, nullable=False),
+    Column("at", Double, nullable=False, comment="when the person said so, as far as we know"),
     PrimaryKeyConstraint("tenant", "address"),
 )
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clarion.providers.ports import ReceiptReader
 from clarion.store.campaigns import Campaigns
+from clarion.store.claims import Claims
 from clarion.store.database import Database
 from clarion.store.events import Events
 from clarion.store.files import Files
@@ -16,6 +17,7 @@ from clarion.store.importing import Importing
 from clarion.store.inbox import Inbox
 from clarion.store.schema import conversations
 from clarion.store.suppressions import Suppressions
+from clarion.store.sweeps import Sweeps
 from clarion.store.targets import Targets
 
 
@@ -39,7 +41,9 @@ class Store:
         """Prepare the store at ``url``; ``grace`` is in seconds. Raises BadInput for an address that is none."""
         self.database = Database(url)
         self.campaigns = Campaigns(self.database)
-        self.targets = Targets(self.database, grace=grace)
+        self.targets = Targets(self.database)
+        self.claims = Claims(self.database, grace=grace)
+        self.sweeps = Sweeps(self.database)
         self.files = Files(self.database)
         self.importing = Importing(self.database)
         self.events = Events(self.database)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, select
 
-from clarion.store.database import Database
+from clarion.store.database import Database, insert_into
+from clarion.store.journal import suppressed_among
 from clarion.store.schema import suppressions
 
 
@@ -33,22 +33,19 @@ class Suppressions:
         """Add an address; False when it was there already."""
         row = {"tenant": tenant, "address": address, "source": source, "detail": detail, "at": now}
         with self._database.write() as connection:
-            statement = (sqlite if self._database.is_sqlite else postgresql).insert(suppressions)
-            return connection.execute(statement.values(row).on_conflict_do_nothing()).rowcount > 0
+            new = insert_into(suppressions, connection.dialect.name).values(row)
+            return connection.execute(new.on_conflict_do_nothing()).rowcount > 0
 
     def remove(self, tenant: str, address: str) -> bool:
         """Take an address off the list; False when it was not on it."""
         with self._database.write() as connection:
-            gone = suppressions.delete().where(suppressions.c.tenant == tenant, suppressions.c.address == address)
+            gone = delete(suppressions).where(suppressions.c.tenant == tenant, suppressions.c.address == address)
             return connection.execute(gone).rowcount > 0
 
     def among(self, tenant: str, addresses: Collection[str]) -> set[str]:
         """Which of some addresses are on the list."""
-        query = select(suppressions.c.address).where(
-            suppressions.c.tenant == tenant, suppressions.c.address.in_(list(addresses))
-        )
         with self._database.read() as connection:
-            return {address for (address,) in connection.execute(query)}
+            return suppressed_among(connection, tenant, addresses)
 
     def list(self, tenant: str, *, after: str = "", limit: int = 1_000) -> Sequence[Suppression]:
         """Addresses in order, after one."""

@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.Column("intended_at", sa.Double(), nullable=False),
         sa.Column("slot_at", sa.Double(), nullable=False, comment="when the pace allowed it"),
-        sa.Column("cost", sa.BigInteger(), nullable=False, comment="millionths"),
+        sa.Column("cost", sa.BigInteger(), nullable=False, comment="millionths; not charged after an unbilled outcome"),
         sa.Column("outcome", sa.String(length=24), nullable=True, comment="null while the contact is under way"),
         sa.Column("ended_at", sa.Double(), nullable=True),
         sa.Column("provider_reference", sa.String(length=64), nullable=True),
@@ -59,6 +59,9 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=100), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column(
+            "ordered_at", sa.Double(), nullable=False, comment="when the status was ordered, by Temporal's clock"
+        ),
         sa.Column("open", sa.Boolean(), nullable=False, comment="whether new contacts may start"),
         sa.Column("halt", sa.Text(), nullable=False, comment="why the data plane closed it by itself"),
         sa.Column("spec", sa.Text(), nullable=False),
@@ -82,6 +85,10 @@ def upgrade() -> None:
         sa.Column("campaign_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "ordered_at", sa.Double(), nullable=False, comment="by Temporal's clock; tells chunks of one number apart"
+        ),
+        sa.Column("attempt", sa.Integer(), nullable=False, comment="Temporal's attempt that opened it last"),
         sa.Column("worker", sa.String(length=120), nullable=False),
         sa.Column("taken", sa.Integer(), nullable=False, comment="targets claimed so far, over all its attempts"),
         sa.Column("opened_at", sa.Double(), nullable=False),
@@ -151,7 +158,7 @@ def upgrade() -> None:
         sa.Column("address", sa.String(length=32), nullable=False),
         sa.Column("source", sa.String(length=24), nullable=False, comment="stop, provider or person"),
         sa.Column("detail", sa.Text(), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False, comment="when the person said so, as far as we know"),
         sa.PrimaryKeyConstraint("tenant", "address"),
     )
     op.create_table(

@@ -1,0 +1,82 @@
+"""How a campaign stands at one moment, from its books: what workflows, front doors and people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, select
+
+from clarion.contracts import Snapshot
+from clarion.domain.attempt import NEVER
+from clarion.domain.books import Books
+from clarion.domain.errors import NotFound
+from clarion.domain.target import CLAIMABLE
+from clarion.store.schema import TICK_SECONDS, attempts, books, campaigns, targets, ticks
+
+RATE_SPAN = 60.0
+"""Seconds over which the rate of a running campaign is measured."""
+
+
+def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
+    """Read a campaign's books, rate, expected end and what is due next; cheap at any size. Raises NotFound."""
+    query = select(campaigns.c.total, campaigns.c.started_at).where(campaigns.c.key == key)
+    campaign = connection.execute(query).one_or_none()
+    if campaign is None:
+        message = f"there is no campaign number {key} in this database"
+        raise NotFound(message)
+    by_state, outcomes = _read_books(connection, key)
+    under_way = connection.execute(
+        select(func.count()).where(attempts.c.campaign_key == key, attempts.c.outcome.is_(None))
+    ).scalar_one()
+    figures = Books.of(campaign.total, by_state)
+    due = _due(connection, key)
+    per_minute = _per_minute(connection, key, now, campaign.started_at or 0.0)
+    return Snapshot(
+        as_of=now,
+        books=figures,
+        outcomes=dict(sorted(outcomes.items(), key=lambda item: -item[1])),
+        per_minute=round(per_minute, 1),
+        eta=_expected_end(figures, per_minute, due, now),
+        next_due_at=min(due) if due else None,
+        under_way=under_way,
+    )
+
+
+def _read_books(connection: Connection, key: int) -> tuple[dict[str, int], dict[str, int]]:
+    by_state: dict[str, int] = {}
+    outcomes: dict[str, int] = {}
+    query = select(books.c.state, books.c.outcome, books.c.n).where(books.c.campaign_key == key, books.c.n != 0)
+    for state, outcome, n in connection.execute(query):
+        by_state[state] = by_state.get(state, 0) + n
+        if outcome:
+            outcomes[outcome] = outcomes.get(outcome, 0) + n
+    return by_state, outcomes
+
+
+def _due(connection: Connection, key: int) -> list[float]:
+    """When the next target of each state is due that nobody has claimed."""
+    dues = []
+    for state in CLAIMABLE:
+        free = (targets.c.campaign_key == key) & (targets.c.state == state) & targets.c.chunk.is_(None)
+        at = connection.execute(select(func.min(targets.c.due_at)).where(free)).scalar()
+        if at is not None and at < NEVER:
+            dues.append(float(at))
+    return dues
+
+
+def _per_minute(connection: Connection, key: int, now: float, started_at: float) -> float:
+    since = now - RATE_SPAN
+    query = select(func.coalesce(func.sum(ticks.c.contacted), 0), func.min(ticks.c.at)).where(
+        ticks.c.campaign_key == key, ticks.c.at > since - TICK_SECONDS
+    )
+    contacted, first = connection.execute(query).one()
+    if not contacted:
+        return 0.0
+    return 60.0 * float(contacted) / max(now - max(since, float(first), started_at), TICK_SECONDS)
+
+
+def _expected_end(figures: Books, per_minute: float, due: Sequence[float], now: float) -> float | None:
+    left = figures.pending + figures.waiting
+    if not left or per_minute <= 0:
+        return None
+    return round(max([now, *due]) + 60.0 * left / per_minute, 1)

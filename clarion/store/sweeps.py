@@ -1,0 +1,82 @@
+"""Changes to many targets of a campaign at once, a bounded number in each transaction, so that no lane waits long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from sqlalchemy import ColumnElement, select
+
+from clarion.domain.attempt import NEVER
+from clarion.domain.target import TargetState
+from clarion.store.database import Database
+from clarion.store.posting import Posting
+from clarion.store.rows import TargetKey, TargetRow
+from clarion.store.schema import targets
+from clarion.store.targets import RETRYABLE_OUTCOMES
+
+BULK = 2_000
+"""Targets changed in one transaction."""
+
+
+class Sweeps:
+    """Settles, cancels and requeues. Each call changes up to ``BULK`` targets and says how many. Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def conclude_overdue(self, campaign_key: int, now: float, *, before: float | None = None) -> int:
+        """Settle accepted targets whose receipt did not come in time: ``sent`` is the last word.
+
+        ``before``: settle those whose receipt was awaited until then (epoch seconds); by default until now.
+        """
+        deadline = now if before is None else before
+        overdue = (targets.c.state == TargetState.ACTIVE) & targets.c.chunk.is_(None) & (targets.c.due_at <= deadline)
+
+        def conclude(posting: Posting, target: TargetRow) -> None:
+            posting.move(target, TargetState.SUCCEEDED, target.outcome, NEVER)
+
+        return self._change(campaign_key, overdue, conclude, now)
+
+    def cancel_some(self, campaign_key: int, now: float) -> int:
+        """Cancel targets that wait or were never tried; 0 means that none is left."""
+        idle = targets.c.state.in_([TargetState.PENDING, TargetState.WAITING]) & targets.c.chunk.is_(None)
+
+        def cancel(posting: Posting, target: TargetRow) -> None:
+            posting.move(target, TargetState.CANCELLED, target.outcome, NEVER)
+
+        return self._change(campaign_key, idle, cancel, now)
+
+    def requeue_some(self, campaign_key: int, outcomes: Collection[str], now: float, before: float) -> int:
+        """Make failed targets due again that stood so before ``before`` (epoch seconds); 0 means that none is left.
+
+        One that fails anew meanwhile stands so since later, and is left alone.
+        """
+        failed = (
+            (targets.c.state == TargetState.FAILED)
+            & targets.c.outcome.in_(sorted(outcomes or RETRYABLE_OUTCOMES))
+            & (targets.c.updated_at < before)
+        )
+
+        def requeue(posting: Posting, target: TargetRow) -> None:
+            posting.move(target, TargetState.WAITING, target.outcome, now, reason="retry")
+            target.tries = 0
+
+        return self._change(campaign_key, failed, requeue, now)
+
+    def _change(
+        self,
+        campaign_key: int,
+        which: ColumnElement[bool],
+        change: Callable[[Posting, TargetRow], None],
+        now: float,
+    ) -> int:
+        with self._database.write() as connection:
+            posting = Posting(connection, now)
+            posting.lock([campaign_key])
+            query = select(targets.c.position).where(targets.c.campaign_key == campaign_key, which).limit(BULK)
+            posting.load([TargetKey(campaign_key, position) for (position,) in connection.execute(query)])
+            for target in posting.targets.values():
+                change(posting, target)
+            posting.flush()
+            return len(posting.targets)
