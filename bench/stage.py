@@ -20,7 +20,8 @@ from clarion.temporal import connect
 from starter.campaigns import workflow_id
 from starter.progress import Progress
 from starter.rehearsal import TENANT, ask, prepare_database, write_audience
-from starter.stack import HOST, Part, Stack, free_port, sandbox_environment
+from starter.part import Part
+from starter.stack import HOST, Stack, free_port, sandbox_environment
 from starter.wiring import Installation
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
