@@ -1,7 +1,7 @@
 """One campaign, from its audience to its closed books: prepare, wait for the start, run lanes, settle, close.
 
 The workflow holds ids, counts and wishes; who is contacted stands in the store. Handlers only note what is wanted;
-`_steer` is the one place that writes the campaign's status, and `_dispatch` the one place that starts chunks.
+`Steering` writes the campaign's status, and `_dispatch` is the one place that starts chunks.
 """
 
 from __future__ import annotations
@@ -9,29 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from clarion.contracts import (
-        Addition,
-        CampaignInput,
-        CampaignState,
-        Pacing,
-        Reply,
-        Retry,
-        Snapshot,
-        StatusChange,
-    )
+    from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry, Snapshot
     from clarion.domain.campaign import CampaignStatus
     from workflows import policies
     from workflows.lanes import Lanes
     from workflows.showing import Showing, moment
+    from workflows.steering import Steering
     from workflows.steps import Steps
 
-OPEN = frozenset({CampaignStatus.RUNNING, CampaignStatus.SETTLING})
-"""Statuses in which new contacts may start."""
+T = TypeVar("T")
 
 
 @workflow.defn(name="CampaignWorkflow")
@@ -43,28 +35,28 @@ class CampaignWorkflow:
         """Begin, or take over from an earlier run."""
         self.given = given
         self.state = given.carried or CampaignState(lanes=given.lanes)
-        self.phase = CampaignStatus.PREPARING
         self.steps = Steps(given)
         self.lanes = Lanes(given, self.steps.dispatch)
+        self.steering = Steering(given, self.state, lambda: self.lanes.busy)
         self.showing = Showing(given)
-        self.written: StatusChange | None = None
-        self.look_again = False
+        self.one_at_a_time = asyncio.Lock()
+        self.fruitless = 0
+        """Rounds in a row in which targets were due and none could be taken."""
 
     @workflow.run
     async def run(self, given: CampaignInput) -> CampaignState:
         """Run to the end. Temporal's own request to cancel is a graceful cancel of the campaign."""
         del given
-        steering = asyncio.create_task(self._steer())
-        life = asyncio.create_task(self._live())
-        while not life.done():
-            try:
-                await workflow.wait_condition(life.done)
-            except asyncio.CancelledError:
-                self.state.by_temporal = True
-                self._cancel(workflow.cancellation_reason() or "cancelled in Temporal")
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        steering.cancel()
-        life.result()
+        writing = asyncio.create_task(self.steering.keep_written(self.steps.record_status, self._note))
+        while True:
+            over = await self._through(self._live(), writing)
+            await self._through(workflow.wait_condition(self._is_quiet), writing)
+            if over or not self.state.by_temporal:
+                break  # a run after this one could not end as cancelled in Temporal: the request came to this one
+        writing.cancel()
+        if not over:
+            self.state.runs += 1
+            workflow.continue_as_new(self.given.model_copy(update={"carried": self.state}))
         if self.state.by_temporal:
             raise asyncio.CancelledError(self.state.reason)
         return self.state
@@ -74,28 +66,28 @@ class CampaignWorkflow:
     @workflow.signal(name="pause", description='Start nothing new. Optional input: the reason, as a JSON string "…".')
     def pause_soon(self, reason: str | None = None) -> None:
         """Pause."""
-        self._pause(reason or "")
+        self.steering.pause(reason or "")
 
     @workflow.signal(description="Go on exactly where it stopped. No input.")
     def resume(self) -> None:
         """Resume."""
-        if self.state.paused:
-            self.state.paused, self.state.reason = False, ""
-            self.look_again = True
+        self.steering.resume()
 
     @workflow.signal(name="cancel", description='Cancel what is not under way. Optional input: the reason, as "…".')
     def cancel_soon(self, reason: str | None = None) -> None:
         """Cancel."""
-        self._cancel(reason or "")
+        self.steering.cancel(reason or "")
 
     @workflow.update(
         name="pause", description="Pause, and answer when nothing new can start. Optional input: a reason."
     )
     async def pause_now(self, reason: str | None = None) -> Reply:
         """Pause, and say how many attempts are still under way."""
-        self._pause(reason or "")
-        await workflow.wait_condition(lambda: not self.state.paused or self._closed())
+        self.steering.pause(reason or "")
+        await workflow.wait_condition(lambda: not self.state.paused or self.steering.is_closed)
         under_way = self.state.snapshot.under_way
+        if not self.state.paused:
+            return self._reply("somebody decided otherwise meanwhile", under_way=under_way)
         return self._reply(f"nothing new starts, {under_way} under way", under_way=under_way)
 
     @pause_now.validator
@@ -107,9 +99,10 @@ class CampaignWorkflow:
     async def set_limits(self, pacing: Pacing | None = None) -> Reply:
         """Change limits of the running campaign."""
         wanted = pacing or Pacing()
-        self._note(await self.steps.change_pacing(wanted))
-        self.state.lanes = wanted.concurrency or self.state.lanes
-        self.look_again = True
+        async with self.one_at_a_time:  # so that store and lanes keep the same one of two wishes
+            self._note(await self.steps.change_pacing(wanted))
+            self.state.lanes = wanted.concurrency or self.state.lanes
+        self.steering.look_again = True
         return self._reply("limits changed")
 
     @set_limits.validator
@@ -121,8 +114,8 @@ class CampaignWorkflow:
     @workflow.update(description='Try failed targets again. Optional input: {"outcomes": ["undelivered"]}.')
     async def retry_failed(self, retry: Retry | None = None) -> Reply:
         """Make failed targets due again."""
-        changed = await self.steps.requeue_failed(retry or Retry())
-        self.look_again = True
+        changed = await self.steps.requeue_failed(retry or Retry(), policies.UPDATE_RETRY)
+        self.steering.look_again = True
         return self._reply(f"{changed} failed targets are tried again", changed=changed)
 
     @retry_failed.validator
@@ -137,8 +130,8 @@ class CampaignWorkflow:
         """Import one more audience file."""
         before = self.state.snapshot.books.total
         if addition is not None:
-            self._note(await self.steps.import_audience(addition.file_id))
-        self.look_again = True
+            await self._unless_cancelled(self.steps.import_audience(addition.file_id, policies.UPDATE_RETRY))
+        self.steering.look_again = True
         added = self.state.snapshot.books.total - before
         return self._reply(f"{added} rows added", changed=added)
 
@@ -155,160 +148,168 @@ class CampaignWorkflow:
 
     # The life of a campaign.
 
-    async def _live(self) -> None:
+    async def _live(self) -> bool:
+        """Live on; return True at the end, and False when the history has become long. No chunk runs then."""
         try:
             await self._prepare()
             await self._wait_for_start()
-            while not await self._is_over():
+            while not self._is_long():
+                if await self._is_over():
+                    await self.steering.end_as(
+                        CampaignStatus.CANCELLED if self.state.cancelled else CampaignStatus.COMPLETED
+                    )
+                    return True
                 await self._dispatch()
-                self._hand_over_if_long()
-                await self._settle()
-                self._hand_over_if_long()
-            self._note(await self.steps.close_books())
-            await self._end_as(CampaignStatus.CANCELLED if self.state.cancelled else CampaignStatus.COMPLETED)
+                if not self._is_long():
+                    await self._settle()
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
             await self._fail(error)
+        return False
 
     async def _prepare(self) -> None:
         for file_id in self.given.file_ids[self.state.files_imported :]:
-            await self._unless_cancelled(self.steps.import_audience(file_id))
-            self.state.files_imported += 1
-        if self.given.reopen is not None and not self.state.started:
+            if not self.state.cancelled:
+                await self._unless_cancelled(self.steps.import_audience(file_id))
+                self.state.files_imported += 1
+        if self.given.reopen is not None and not self.state.started and not self.state.cancelled:
             await self.steps.requeue_failed(self.given.reopen)
-        self.look_again = True
+        self.steering.look_again = True
 
     async def _wait_for_start(self) -> None:
-        start_at = self.given.start_at
-        if start_at is not None and not self.state.started:
-            self.phase = CampaignStatus.SCHEDULED
+        start_at = self.given.start_at or 0.0
+        if start_at > workflow.time() and not self.state.started and not self.state.cancelled:
+            self.steering.phase = CampaignStatus.SCHEDULED
             await self._sleep_until(start_at, f"starts {moment(start_at)}", lambda: self.state.cancelled)
-        self.state.started = True
-        self.phase = CampaignStatus.RUNNING
+        if not self._is_long():
+            self.state.started = True
+            self.steering.phase = CampaignStatus.RUNNING
 
     async def _is_over(self) -> bool:
-        """Whether nothing is left; asked only while no chunk runs."""
+        """Close the books when nothing is left; asked only while no chunk runs."""
         if self.state.cancelled:
+            await workflow.wait_condition(workflow.all_handlers_finished)  # an update may still add targets
             self._note(await self.steps.cancel_remaining())
-            waited = workflow.time() - self.state.cancelled_at
-            return self.state.snapshot.nothing_left or waited > policies.CANCEL_PATIENCE
-        idle = not self.look_again and workflow.all_handlers_finished()
-        return idle and not self.state.paused and self.state.snapshot.nothing_left
+        if self._is_anything_left():
+            return False
+        self._note(await self.steps.close_books())
+        return not self._is_anything_left()  # somebody may have wished for more meanwhile
+
+    def _is_anything_left(self) -> bool:
+        nothing_left = self.state.snapshot.nothing_left and workflow.all_handlers_finished()
+        if self.state.cancelled:
+            return not nothing_left and workflow.time() - self.state.cancelled_at <= policies.CANCEL_PATIENCE
+        return not nothing_left or self.steering.is_wanted
 
     async def _dispatch(self) -> None:
         """Keep the lanes busy until nothing is due; sit out a pause."""
-        dry = False
+        dry = not (self.steering.look_again or self._is_due())
+        worked = 0
         while True:
-            self.look_again = False
-            starting = not (dry or self._stopped() or self._is_long())
-            if starting:
-                await self._open_gate()
-                left = self.state.snapshot.books.pending + self.state.snapshot.books.waiting
-                if not self._stopped():
-                    self.state.chunks_started = self.lanes.fill(self.state.lanes, left, self.state.chunks_started)
+            self.steering.look_again = False
+            if not (dry or self.steering.is_stopped or self._is_long()):
+                await self._start_chunks()
             elif not self.lanes.busy:
-                if not self.state.paused:
-                    return
-                await workflow.wait_condition(lambda: not self.state.paused)
+                if not self.state.paused or self._is_long():
+                    break
+                await workflow.wait_condition(lambda: not self.state.paused or self._is_long())
                 dry = False
                 continue
-            await workflow.wait_condition(lambda: self.look_again or self.lanes.any_done)
-            for report in self.lanes.collect():
+            await workflow.wait_condition(lambda: self.steering.look_again or self.lanes.any_done)
+            reports = sorted(self.lanes.collect(), key=lambda report: report.snapshot.as_of)
+            for report in reports:
                 self._note(report.snapshot)
-                dry = report.worked == 0
+                worked += report.worked
                 if report.halt:
-                    self._pause(report.halt)
-            dry = dry and not self.look_again
+                    self.steering.pause(report.halt)
+            dry = (any(report.worked == 0 for report in reports) if reports else dry) and not self.steering.look_again
+        self.fruitless = 0 if worked or not self._is_due() else self.fruitless + 1
+
+    async def _start_chunks(self) -> None:
+        await self.steering.open_gate()
+        if not self.steering.is_stopped:
+            left = self.state.snapshot.books.pending + self.state.snapshot.books.waiting
+            self.state.chunks_started = self.lanes.fill(self.state.lanes, left, self.state.chunks_started)
 
     async def _settle(self) -> None:
         """Wait for what comes first: a receipt that changes something, a target that is due, somebody's wish."""
         snapshot, books = self.state.snapshot, self.state.snapshot.books
-        awaited = books.active + books.unknown > 0
-        due = snapshot.next_due_at
-        if due is not None and not awaited and due > workflow.time() + policies.LONG_WAIT and not self.state.cancelled:
-            await self._sleep_until(due, f"next target due {moment(due)}", self._is_wanted)
-            return
+        due, now = snapshot.next_due_at, workflow.time()
+        if self.state.cancelled and books.pending + books.waiting > 0:
+            return  # they are cancelled, not waited for
         if books.pending + books.waiting == 0:
-            self.phase = CampaignStatus.SETTLING
+            self.steering.phase = CampaignStatus.SETTLING
+        if snapshot.nothing_left and not workflow.all_handlers_finished():
+            await workflow.wait_condition(lambda: self.steering.is_wanted or workflow.all_handlers_finished())
+        elif self.fruitless > 0:
+            if self.fruitless > 1:
+                self.steering.write_again()
+            pause = min(policies.FRUITLESS_WAIT, 2.0 ** (self.fruitless - 1))
+            await self._sleep_until(now + pause, "no due target could be taken", self._is_wanted)
+        elif due is not None and books.active + books.unknown == 0 and due > now + policies.LONG_WAIT:
+            await self._sleep_until(due, f"next target due {moment(due)}", self._is_wanted)
+        else:
+            await self._look_out()
+
+    async def _look_out(self) -> None:
+        books = self.state.snapshot.books
         summary = f"awaiting {books.active} receipts · {books.unknown} unknown"
         step = self.steps.settle(await_receipts=not self.state.cancelled, summary=summary)
         look_out = asyncio.create_task(step)
         await workflow.wait_condition(lambda: look_out.done() or self._is_wanted())
         await self._finish_or_stop(look_out)
+        snapshot = self.state.snapshot
+        if snapshot.books.open > 0 and snapshot.books.active == 0 and snapshot.next_due_at is None:
+            # Windows that never open: nothing will happen by itself, and looking on would only fill the history.
+            later = workflow.time() + policies.NEVER_DUE_WAIT
+            await self._sleep_until(later, "no target will ever be due", self._is_wanted)
 
     async def _fail(self, error: ActivityError) -> None:
-        self.state.reason = str(error.cause or error)
-        await self._end_as(CampaignStatus.FAILED)
-        raise ApplicationError(self.state.reason, type="CampaignFailed", non_retryable=True) from error
+        failure = failure_of(error)
+        self.state.reason = failure.message
+        await self.steering.end_as(CampaignStatus.FAILED)
+        await workflow.wait_condition(lambda: self.lanes.all_done)
+        raise failure from error
 
-    async def _end_as(self, status: CampaignStatus) -> None:
-        self.phase = status
-        await workflow.wait_condition(lambda: self.written is not None and self.written.status is status)
+    async def _through(self, doing: Coroutine[object, object, T], writing: asyncio.Task[None]) -> T:
+        """Do it to the end, whatever Temporal asks for. Raises when the status cannot be written."""
+        task = asyncio.create_task(doing)
+        while not task.done():
+            try:
+                await workflow.wait_condition(lambda: task.done() or writing.done())
+            except asyncio.CancelledError:
+                self.steering.cancel(workflow.cancellation_reason() or "cancelled in Temporal", by_temporal=True)
+            if writing.done() and isinstance(error := writing.exception(), ActivityError):
+                raise failure_of(error) from error
+            if writing.done():
+                writing.result()
+        return task.result()
 
-    def _hand_over_if_long(self) -> None:
-        if self._is_long() and not self.lanes.busy and workflow.all_handlers_finished():
-            self.state.runs += 1
-            workflow.continue_as_new(self.given.model_copy(update={"carried": self.state}))
-
-    # Steering: wishes are noted by handlers, and written here.
-
-    async def _steer(self) -> None:
-        """Write the status that is wanted whenever it differs from the one that is written."""
-        while True:
-            await workflow.wait_condition(lambda: self._wish() != self.written)
-            wish = self._wish()
-            snapshot = await self.steps.record_status(wish)
-            self.written, self.state.status = wish, wish.status
-            self._note(snapshot)
-
-    def _wish(self) -> StatusChange:
-        status = self.phase
-        if not status.is_final and self.state.cancelled:
-            status = CampaignStatus.CANCELLING
-        elif not status.is_final and self.state.paused:
-            status = CampaignStatus.PAUSING if self.lanes.busy else CampaignStatus.PAUSED
-        return StatusChange(campaign=self.given.campaign, status=status, reason=self.state.reason, open=status in OPEN)
-
-    def _pause(self, reason: str) -> None:
-        if not self.state.cancelled:
-            self.state.paused, self.state.reason = True, reason
-            self.look_again = True
-
-    def _cancel(self, reason: str) -> None:
-        if not self.state.cancelled:
-            self.state.cancelled, self.state.paused, self.state.reason = True, False, reason
-            self.state.cancelled_at = workflow.time()
-            self.look_again = True
-
-    async def _open_gate(self) -> None:
-        """Return when the store takes new contacts, or when they are not wanted any more."""
-        self.phase = CampaignStatus.RUNNING
-        await workflow.wait_condition(lambda: self.written == self._wish() or self._stopped())
-
-    def _closed(self) -> bool:
-        return self.written is not None and not self.written.open
-
-    def _stopped(self) -> bool:
-        """Whether no chunk may start. A cancelled campaign still runs chunks that look up what is unknown."""
-        return self.state.paused or (self.state.cancelled and self.state.snapshot.books.unknown == 0)
+    def _is_quiet(self) -> bool:
+        """Whether no handler works and no status is on its way, which could arrive after the next run's."""
+        return workflow.all_handlers_finished() and self.steering.is_written
 
     def _is_wanted(self) -> bool:
-        return self.look_again or self.state.paused
+        return self.steering.is_wanted or self._is_long()
+
+    def _is_due(self) -> bool:
+        due = self.state.snapshot.next_due_at
+        return due is not None and due <= max(self.state.snapshot.as_of, workflow.time())
 
     def _is_long(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested()
+        return workflow.info().is_continue_as_new_suggested() and not self.state.by_temporal
 
     def _refuse_when_over(self) -> None:
-        if self.phase.is_final or self.state.cancelled:
-            refuse(f"the campaign is {self._wish().status}; start another one")
+        if self.steering.is_over:
+            refuse(f"the campaign is {self.steering.wish.status}; start another one")
 
     def _reply(self, message: str, *, changed: int = 0, under_way: int = 0) -> Reply:
-        return Reply(status=self._wish().status, message=message, changed=changed, under_way=under_way)
+        return Reply(status=self.steering.wish.status, message=message, changed=changed, under_way=under_way)
 
     def _note(self, snapshot: Snapshot) -> None:
         """Keep the newest snapshot; reports of parallel chunks may come out of order."""
-        if snapshot.as_of >= self.state.snapshot.as_of:
+        if snapshot.as_of >= self.state.snapshot.as_of or not self.lanes.busy:
             self.state.snapshot = snapshot
         self.showing.show(self.state)
 
@@ -331,9 +332,17 @@ class CampaignWorkflow:
 
     async def _sleep_until(self, at: float, why: str, wake: Callable[[], bool]) -> None:
         with suppress(TimeoutError):
-            await workflow.wait_condition(wake, timeout=max(0.0, at - workflow.time()), timeout_summary=why)
+            await workflow.wait_condition(
+                lambda: wake() or self._is_long(), timeout=max(0.0, at - workflow.time()), timeout_summary=why
+            )
 
 
 def refuse(message: str) -> None:
     """Refuse an update with a sentence."""
     raise ApplicationError(message, type="Refused", non_retryable=True)
+
+
+def failure_of(error: ActivityError) -> ApplicationError:
+    """Tell why an activity failed, without the names of classes."""
+    reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause or error)
+    return ApplicationError(reason, type="CampaignFailed", non_retryable=True)

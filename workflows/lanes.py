@@ -31,6 +31,11 @@ class Lanes:
         """Whether a chunk has ended and waits to be collected."""
         return any(chunk.done() for chunk in self._running)
 
+    @property
+    def all_done(self) -> bool:
+        """Whether every chunk has ended."""
+        return all(chunk.done() for chunk in self._running)
+
     def fill(self, allowed: int, left: int, last_number: int) -> int:
         """Start chunks until all ``allowed`` lanes are taken; return the number of the last chunk started.
 

@@ -30,6 +30,14 @@ CHUNK_RETRY = RetryPolicy(
 )
 """Without a maximum of attempts: a worker's shutdown counts as one. Tries per target are counted in the store."""
 
+UPDATE_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=0.5),
+    maximum_interval=timedelta(seconds=10),
+    maximum_attempts=12,
+    non_retryable_error_types=FINAL,
+)
+"""For what somebody waits for: after a minute and a half they learn that it failed, and the campaign can end."""
+
 IMPORT_LIMIT = timedelta(hours=6)
 BULK_LIMIT = timedelta(hours=1)
 CHUNK_GRACE = timedelta(minutes=10)
@@ -46,6 +54,15 @@ SETTLE_SECONDS = 300.0
 
 LONG_WAIT = 5.0
 """Seconds; when nothing is due for longer and no receipt is awaited, the workflow sleeps on a timer."""
+
+FRUITLESS_WAIT = 60.0
+"""Seconds at most between two tries when targets are due and none can be taken."""
+
+NEVER_DUE_WAIT = 600.0
+"""Seconds between two looks at a campaign in which no target will be due by itself."""
+
+LONGEST_REASON = 500
+"""Characters kept of a reason: it rides in every status and across continue-as-new."""
 
 CANCEL_PATIENCE = 900.0
 """Seconds that a cancelled campaign waits for attempts whose outcome is unknown."""

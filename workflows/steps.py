@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
@@ -35,14 +36,14 @@ class Steps:
         self._campaign = given.campaign
         self._alive = timedelta(seconds=given.heartbeat_timeout)
 
-    async def import_audience(self, file_id: int) -> Snapshot:
+    async def import_audience(self, file_id: int, retry: RetryPolicy = policies.IMPORT_RETRY) -> Snapshot:
         """Stream an audience file into the store."""
         return await workflow.execute_activity_method(
             AudienceActivities.import_audience,
             ImportOrder(campaign=self._campaign, file_id=file_id),
             start_to_close_timeout=policies.IMPORT_LIMIT,
             heartbeat_timeout=self._alive,
-            retry_policy=policies.IMPORT_RETRY,
+            retry_policy=retry,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary="import the audience",
         )
@@ -87,18 +88,18 @@ class Steps:
             BookActivities.change_pacing,
             PacingChange(campaign=self._campaign, pacing=pacing),
             start_to_close_timeout=policies.QUICK,
-            retry_policy=policies.QUICK_RETRY,
+            retry_policy=policies.UPDATE_RETRY,
             summary="limits",
         )
 
-    async def requeue_failed(self, retry: Retry) -> int:
+    async def requeue_failed(self, retry: Retry, policy: RetryPolicy = policies.QUICK_RETRY) -> int:
         """Make failed targets due again; returns how many."""
         return await workflow.execute_activity_method(
             BookActivities.requeue_failed,
             RetryOrder(campaign=self._campaign, retry=retry),
             start_to_close_timeout=policies.BULK_LIMIT,
             heartbeat_timeout=self._alive,
-            retry_policy=policies.QUICK_RETRY,
+            retry_policy=policy,
             summary="try failed targets again",
         )
 
