@@ -1,0 +1,168 @@
+"""Where campaigns are rehearsed: a Temporal server, a worker with simulated activities, and a campaign to steer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from clarion.contracts import CampaignInput, CampaignState, Reply
+from clarion.domain.campaign import CampaignStatus
+from tests.fakes import SimulatedCampaign
+from workflows.campaign import CampaignWorkflow
+from workflows.shield import Shield
+from workflows.showing import SEARCH_ATTRIBUTES, first_search_attributes, static_summary
+
+PATIENCE = 15.0
+"""Seconds that a play may take; whoever waits for what does not come fails then."""
+
+Handle = WorkflowHandle[CampaignWorkflow, CampaignState]
+
+
+@dataclass
+class Stage:
+    """One server, and what it takes to run one simulated campaign on it."""
+
+    environment: WorkflowEnvironment
+    cached_workflows: int = 100
+    """0 makes the worker replay the whole history at every step."""
+    queue: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def client(self) -> Client:
+        return self.environment.client
+
+    async def clock(self) -> float:
+        """Epoch seconds, as the server has them."""
+        return (await self.environment.get_current_time()).timestamp()
+
+    @asynccontextmanager
+    async def play(self, *rows: Sequence[str], **given: object) -> AsyncIterator[Play]:
+        """Start a campaign over ``rows``, each the words of one target; ``given`` as in CampaignInput."""
+        campaign = SimulatedCampaign(self.clock, files={1: rows})
+        play = Play(self, campaign, await self.start(**given))
+        async with self.worker(campaign), asyncio.timeout(PATIENCE):
+            yield play
+        assert campaign.wrongs == []
+
+    def worker(self, campaign: SimulatedCampaign) -> Worker:
+        """Work on this stage's queue, with a sandbox that refuses imports nobody meant to pass through."""
+        strict = SandboxRestrictions.default.with_import_notification_policy(
+            SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+        )
+        return Worker(
+            self.client,
+            task_queue=self.queue,
+            workflows=[CampaignWorkflow],
+            activities=campaign.activities,
+            interceptors=[Shield()],
+            workflow_runner=SandboxedWorkflowRunner(restrictions=strict),
+            max_cached_workflows=self.cached_workflows,
+            max_heartbeat_throttle_interval=timedelta(seconds=0.1),
+        )
+
+    async def start(self, **given: object) -> Handle:
+        """Start the workflow as the starter does."""
+        name = uuid.uuid4().hex[:8]
+        wanted: dict[str, object] = {
+            "campaign": {"tenant": "acme", "campaign_id": name, "key": 7},
+            "name": "Spring reminder",
+            "file_ids": (1,),
+            **given,
+        }
+        whole = CampaignInput.model_validate(wanted)
+        return await self.client.start_workflow(
+            CampaignWorkflow.run,
+            whole,
+            id=f"campaign/acme/{name}",
+            task_queue=self.queue,
+            static_summary=static_summary(whole),
+            search_attributes=first_search_attributes(whole),
+        )
+
+
+@dataclass
+class Play:
+    """A running campaign: what is simulated, and the handle to steer it."""
+
+    stage: Stage
+    campaign: SimulatedCampaign
+    handle: Handle
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until it holds."""
+        while not holds():
+            await asyncio.sleep(0.005)
+
+    async def until_written(self, status: CampaignStatus) -> None:
+        """Wait until this status is the last one written."""
+        await self.until(lambda: bool(self.campaign.statuses) and self.campaign.statuses[-1].status is status)
+
+    async def ask(self, update: Callable[..., object], argument: object = None) -> Reply:
+        """Send an update and wait for its answer."""
+        reply: Reply = await self.handle.execute_update(update, argument)  # type: ignore[call-overload]
+        return reply
+
+    async def end(self) -> CampaignState:
+        """Wait for the end; the server skips time meanwhile. Asserts that the books are closed and balance."""
+        state = await self.handle.result()
+        self.assert_closed(state.status)
+        return state
+
+    def assert_closed(self, status: CampaignStatus) -> None:
+        """The last word is ``status``, the gate is shut, the books balance and hold nothing open."""
+        last, books = self.campaign.statuses[-1], self.campaign.books
+        assert (last.status, last.open) == (status, False)
+        assert books.balanced
+        assert books.open == 0, books
+
+    @property
+    def words(self) -> list[str]:
+        """The statuses in the order they were written."""
+        return [change.status.value for change in self.campaign.statuses]
+
+    async def events(self) -> list[HistoryEvent]:
+        """The history so far."""
+        return list((await self.handle.fetch_history()).events)
+
+
+@asynccontextmanager
+async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server on which a day passes in milliseconds while somebody waits for a result."""
+    beside = Path(sys.executable).parent / "temporal-test-server"
+    async with await WorkflowEnvironment.start_time_skipping(
+        data_converter=pydantic_data_converter, test_server_existing_path=str(beside)
+    ) as environment:
+        kinds = {key.name: IndexedValueType.ValueType(int(key.indexed_value_type)) for key in SEARCH_ATTRIBUTES}
+        wanted = AddSearchAttributesRequest(namespace="default", search_attributes=kinds)
+        await environment.client.operator_service.add_search_attributes(wanted)
+        yield environment
+
+
+@asynccontextmanager
+async def real_server(*dynamic_config: str) -> AsyncIterator[WorkflowEnvironment]:
+    """Temporal's dev server, with server settings as ``key=value``."""
+    settings = [part for value in dynamic_config for part in ("--dynamic-config-value", value)]
+    async with await WorkflowEnvironment.start_local(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        search_attributes=SEARCH_ATTRIBUTES,
+        dev_server_extra_args=settings,
+        dev_server_log_level="error",
+    ) as environment:
+        yield environment
