@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from activities.failures import in_thread
+from clarion.domain.pace import earliest
 from clarion.store.campaigns import Campaigns
 
 GATE_SECONDS = 0.3
@@ -14,6 +17,12 @@ GATE_SECONDS = 0.3
 
 MOST_LOOKS = 3
 """Looks in a row while each takes so long that it is old news when it comes back."""
+
+REMEMBERED = 300
+"""Contacts looked back at; limits that allow more in their window are kept by their slots alone."""
+
+UNNOTICED = 0.0005
+"""Seconds; contacts that may follow each other this closely are not kept apart by anything slower than the clock."""
 
 LONGEST_SLEEP = 3600.0
 """Seconds; a clock that was set back must not stop a lane for ever."""
@@ -42,28 +51,48 @@ class Gate:
             return open_
 
 
+@dataclass(slots=True)
+class _Passage:
+    """One contact: first when it shall start, then when it did (epoch seconds)."""
+
+    at: float
+
+
 class Turnstile:
-    """Keeps contacts of one worker process apart by their spacing, however late the event loop wakes a lane."""
+    """Keeps the contacts of one worker process within their windows, however late the event loop wakes a lane."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """``clock`` gives epoch seconds."""
         self._clock = clock
-        self._last: dict[str, float] = {}
+        self._passages: dict[str, deque[_Passage]] = {}
 
     async def pass_at(self, slot_at: float, spacings: Mapping[str, float], called_off: asyncio.Event) -> bool:
-        """Return True at ``slot_at`` (epoch seconds), or later when the contact before was late.
+        """Return True at ``slot_at`` (epoch seconds), or a little later when contacts before it were late.
 
         False, and at once, when it is ``called_off`` meanwhile.
         """
-        limited = {key: spacing for key, spacing in spacings.items() if spacing > 0}
+        if not await self._sleep_until(slot_at, called_off):
+            return False
+        limited = {key: spacing for key, spacing in spacings.items() if spacing > UNNOTICED}
+        turn = max((self._free_at(key, spacing) for key, spacing in limited.items()), default=0.0)
+        # Noted before it waits: a lane that comes meanwhile stands behind it and cannot overtake it again and again.
+        passage = _Passage(max(turn, self._clock()))
+        for key in limited:
+            self._passages.setdefault(key, deque(maxlen=REMEMBERED)).append(passage)
+        if not await self._sleep_until(passage.at, called_off):
+            return False
+        passage.at = self._clock()
+        return True
+
+    def _free_at(self, key: str, spacing: float) -> float:
+        return earliest([passage.at for passage in self._passages.get(key, ())], spacing)
+
+    async def _sleep_until(self, at: float, called_off: asyncio.Event) -> bool:
         while not called_off.is_set():
-            now = self._clock()
-            turn = max([slot_at, *(self._last.get(key, 0.0) + spacing for key, spacing in limited.items())])
-            if turn <= now:
-                for key in limited:
-                    self._last[key] = now
+            wait = at - self._clock()
+            if wait <= 0:
                 return True
-            await sleep_unless(called_off, turn - now)
+            await sleep_unless(called_off, wait)
         return False
 
 

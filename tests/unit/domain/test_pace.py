@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clarion.domain.pace import JITTER, reserve, spacing
+from clarion.domain.pace import JITTER, earliest, reserve, spacing
 
 
 def test_no_limit_needs_no_spacing() -> None:
@@ -57,3 +57,23 @@ def test_no_sliding_window_holds_more_than_the_limit_even_when_slots_are_kept_la
 
 def test_at_least_98_percent_of_a_limit_can_be_used() -> None:
     assert 1 / spacing(5) >= 0.98 * 5
+
+
+@given(st.integers(1, 50), st.lists(st.floats(0, 0.2), min_size=120, max_size=200))
+def test_contacts_later_than_any_reserve_still_keep_every_window(limit: int, lateness: list[float]) -> None:
+    apart = spacing(limit)
+    contacts: list[float] = []
+    for number, late in enumerate(lateness):
+        contacts.append(max(number * apart + late, earliest(sorted(contacts), apart)))
+        contacts.sort()
+    for first, beyond in zip(contacts, contacts[limit:], strict=False):
+        assert beyond - first >= 1.0
+
+
+@given(st.integers(1, 50), st.floats(0, 0.2))
+def test_one_late_contact_does_not_make_all_that_follow_late(limit: int, late: float) -> None:
+    apart = spacing(limit)
+    contacts = [late]
+    for number in range(1, 30 * limit):
+        contacts.append(max(number * apart, earliest(contacts, apart), contacts[-1]))
+    assert contacts[-1] == pytest.approx((30 * limit - 1) * apart)
