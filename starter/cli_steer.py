@@ -110,10 +110,16 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add one more audience file to a running campaign."""
+    path = existing(file)
+    if not path.is_file():
+        from clarion.audience.source import open_audience
+
+        with open_audience(path):  # says what is wrong, and which file is near
+            pass
 
     async def work() -> None:
         async with installation() as opened:
-            _answer(await opened.campaigns.add(campaign_id, existing(file)), campaign_id, as_json=as_json)
+            _answer(await opened.campaigns.add(campaign_id, path), campaign_id, as_json=as_json)
 
     run(work())
 

@@ -24,6 +24,9 @@ from starter.times import ahead, clock, span, when
 WIDE = 104
 """Columns from which three facts stand beside each other."""
 
+NARROW = 72
+"""Columns below which each fact has a line of its own."""
+
 WIDEST = 120
 
 STATE_STYLES = {
@@ -144,7 +147,7 @@ def campaign_panel(sight: Sight, *, width: int) -> RenderableType:
     if progress.reason and not progress.status.is_final:
         parts.append(Text(progress.reason, "yellow"))
     parts += [Text(), BooksBar(progress.books), Text(), _books(progress.books), Text(), *_outcomes(progress)]
-    parts.append(_facts(sight, 3 if width >= WIDE else 2))
+    parts.append(_facts(sight, 3 if width >= WIDE else 2 if width >= NARROW else 1))
     if sight.lines:
         parts += [Text(), _log(sight)]
     if sight.warning:

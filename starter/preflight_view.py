@@ -20,7 +20,7 @@ from starter.cli_frame import err, out
 from starter.preflight import Preflight, Rejected, preflight
 from starter.tables import new_table, some_rows
 from starter.times import span, when
-from starter.wiring import open_store
+from starter.wiring import has_database, open_store
 
 BETWEEN_UPDATES = 0.2
 
@@ -73,6 +73,9 @@ def print_found_json(found: Preflight, listed: Listing | None) -> None:
 @contextmanager
 def do_not_contact(settings: Settings, console: Console) -> Iterator[Callable[[Collection[str]], set[str]]]:
     """Give what looks into the do-not-contact list; without a database nothing, and a word about it."""
+    if not has_database(settings):
+        yield lambda _: set()
+        return
     try:
         store = open_store(settings)
     except ClarionError as error:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from clarion.domain.errors import BadInput, Unreachable
@@ -31,6 +32,12 @@ def new_store(settings: Settings) -> Store:
             "CLARION_HOME to one that you may write to"
         )
         raise Unreachable(message) from None
+
+
+def has_database(settings: Settings) -> bool:
+    """Say whether there is a database to look into, as far as that is known without opening one."""
+    scheme, _, path = settings.database.partition(":///")
+    return not scheme.startswith("sqlite") or Path(path).exists()
 
 
 def open_store(settings: Settings) -> Store:
