@@ -53,7 +53,7 @@ def _suppress(dialect: str) -> ClauseElement:
     )
 
 
-_LOG = Prepared(("campaign_key", "position", "at", "kind", "detail"), lambda _: insert(events))
+_LOG = Prepared(("campaign_key", "position", "at", "kind", "detail"), lambda _: insert(events).inline())
 _BOOK = Prepared(("campaign_key", "state", "outcome", "n"), _book)
 _TICK = Prepared(("campaign_key", "at", "contacted"), _tick)
 _SUPPRESS = Prepared(("tenant", "address", "source", "detail", "at"), _suppress)

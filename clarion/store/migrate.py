@@ -30,6 +30,8 @@ def migrate(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    # SQLite reads its planner's statistics when a connection is opened.
+    database.engine.dispose()
 
 
 def current(database: Database) -> set[str]:

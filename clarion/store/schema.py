@@ -206,6 +206,7 @@ events = Table(
     Column("detail", Text, nullable=False, default=""),
 )
 Index("events_of_campaign", events.c.campaign_key, events.c.position, events.c.id)
+Index("events_in_order", events.c.campaign_key, events.c.id)
 
 receipts = Table(
     "receipts",

@@ -54,6 +54,7 @@ class Sweeps:
         """
         failed = (
             (targets.c.state == TargetState.FAILED)
+            & targets.c.chunk.is_(None)
             & targets.c.outcome.in_(sorted(outcomes or RETRYABLE_OUTCOMES))
             & (targets.c.updated_at < before)
         )

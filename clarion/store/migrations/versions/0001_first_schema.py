@@ -123,6 +123,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("events_in_order", "events", ["campaign_key", "id"], unique=False)
     op.create_index("events_of_campaign", "events", ["campaign_key", "position", "id"], unique=False)
     op.create_table(
         "pace",
