@@ -45,6 +45,8 @@ class Verdict:
     """Whether trying the same target again can help; the campaign's retry rules still decide."""
     at_least: float = 0.0
     """Seconds that must pass before another try, whatever the rules say."""
+    account_fault: bool = False
+    """The fault lies with the account or sender: every target would meet it, so the campaign stops by itself."""
     suppress: bool = False
     """The person opted out: nobody of this tenant may contact the address again."""
     provider_reference: str | None = None

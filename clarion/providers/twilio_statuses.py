@@ -59,12 +59,14 @@ def underway(status: str, reference: str, *, receipts: bool) -> Verdict:
 
 def _bad_end(status: str, code: int | None, reference: str) -> Verdict:
     rule = CANCELED if status == "canceled" else _rule(code)
+    account_fault = rule.kind in {Kind.ACCOUNT, Kind.CONFIGURATION}
     outcome = OUTCOMES[rule.kind] if rule.kind in {Kind.OPTED_OUT, Kind.CONTENT} else BAD_ENDS[status]
     return Verdict(
         outcome,
         final=True,
-        retryable=rule.kind in PASSING,
+        retryable=rule.kind in PASSING or account_fault,  # once a person has mended the account
         at_least=rule.wait if rule.wait >= HOUR else 0.0,  # the campaign's own delay covers the short ones
+        account_fault=account_fault,
         suppress=rule.kind is Kind.OPTED_OUT,
         provider_reference=reference,
         provider_status=status,

@@ -199,6 +199,8 @@ class Posting:
         self._rest(target, standing, standing.outcome, reason)
         told = f"attempt {attempt.number}: {verdict.outcome}" + (f" ({target.detail})" if target.detail else "")
         self.event(*target.key, verdict.outcome, told)
+        if verdict.account_fault:
+            self.halt(campaign.key, verdict.detail or "the provider refuses the account")
 
     def _rest(self, target: TargetRow, standing: Standing, outcome: str | None, reason: str | None) -> None:
         """End a target's claim where it stands; in a campaign that is over or called off, nothing waits."""

@@ -159,7 +159,7 @@ def test_a_status_we_do_not_know_decides_nothing(status: str) -> None:
         (30006, Outcome.UNDELIVERED, False, 0.0),
         (30007, Outcome.REJECTED_CONTENT, False, 0.0),
         (21610, Outcome.OPTED_OUT, False, 0.0),
-        *((code, Outcome.UNDELIVERED, False, 0.0) for code in UNREGISTERED),
+        *((code, Outcome.UNDELIVERED, True, 0.0) for code in UNREGISTERED),
     ],
 )
 def test_a_bad_end_says_whether_another_try_can_help(
@@ -170,6 +170,7 @@ def test_a_bad_end_says_whether_another_try_can_help(
     assert (verdict.outcome, verdict.retryable, verdict.at_least) == (outcome, retryable, at_least)
     assert verdict.final
     assert verdict.detail
+    assert verdict.account_fault is (code in UNREGISTERED)
     assert verdict.suppress is (outcome is Outcome.OPTED_OUT)
     assert (verdict.provider_reference, verdict.provider_status) == ("SM1", "undelivered")
     assert verdict.provider_code == (None if code is None else str(code))
