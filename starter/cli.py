@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -37,7 +38,9 @@ def clarion(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
 ) -> None:
     """Bulk outreach that contacts nobody twice and forgets nobody."""
-    del version, debug  # handled by its callback, and by Group
+    del version  # its callback has told it
+    # What a command has to say it says itself; the log of the parts it is made of is for whoever looks for a fault.
+    logging.getLogger().addHandler(logging.StreamHandler() if debug else logging.NullHandler())
 
 
 RUN, LOOK, STEER, UNDERSTAND, INSTALLATION = "Run", "Look", "Steer", "Understand", "Installation"

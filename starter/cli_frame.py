@@ -119,9 +119,10 @@ def looking() -> Iterator[Looking]:
     """Open what looks into the store; no Temporal needed. Raises Unreachable, or Conflict before `clarion setup`."""
     from clarion.settings import load_settings
     from starter.looking import Looking
-    from starter.wiring import new_store
+    from starter.wiring import new_store, require_database
 
     settings = load_settings()
+    require_database(settings)
     store = new_store(settings)
     try:
         yield Looking(store, settings.tenant)
@@ -140,7 +141,7 @@ def looking() -> Iterator[Looking]:
 @contextlib.asynccontextmanager
 async def installation() -> AsyncIterator[Installation]:
     """Open what steers campaigns. Raises Unreachable for what Temporal answers and no use case expects."""
-    from temporalio.service import RPCError
+    from temporalio.service import RPCError, RPCStatusCode
 
     from clarion.settings import load_settings
     from starter.wiring import Installation
@@ -149,6 +150,9 @@ async def installation() -> AsyncIterator[Installation]:
         async with Installation.open(load_settings()) as opened:
             yield opened
     except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            message = "Temporal runs no workflow for this campaign any more; `clarion show` says how it ended there"
+            raise Conflict(message) from error
         message = f"Temporal answered: {error}; is it up, and the namespace right? `clarion doctor` looks into it"
         raise Unreachable(message) from error
 

@@ -187,8 +187,8 @@ class Looking:
         counts: dict[tuple[TargetState, str, str | None], int] = {}
         for state in (TargetState.FAILED, TargetState.UNKNOWN, TargetState.WAITING, TargetState.SKIPPED):
             for target in self._targets(key, state):
-                if state is TargetState.WAITING and target.reason != "retry":
-                    continue
+                if state is TargetState.WAITING and (target.reason != "retry" or target.outcome is None):
+                    continue  # nothing has gone wrong with it
                 kind = (state, target.outcome or "", target.provider_code)
                 counts[kind] = counts.get(kind, 0) + 1
                 examples = groups.setdefault(kind, [])

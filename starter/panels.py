@@ -63,6 +63,9 @@ STATUS_STYLES = {
     CampaignStatus.FAILED: "bold red",
 }
 
+STANDING = frozenset({CampaignStatus.PAUSED, CampaignStatus.PAUSING, CampaignStatus.CANCELLING})
+"""Nothing new is contacted, so that the rate of a minute ago says nothing about the end."""
+
 GOOD_EVENTS = frozenset({"delivered", "sent", "imported", "created"})
 BAD_EVENTS = frozenset({"failed", "undelivered", "invalid_number", "rejected_content", "expired", "halted", "unknown"})
 
@@ -221,7 +224,8 @@ def _chosen_facts(sight: Sight) -> list[tuple[str, str]]:
     progress, now, zone = sight.progress, sight.now, sight.zone
     if progress.status.is_final:
         return _closing_facts(sight)
-    facts = [("rate", _rate(progress)), ("expected end", when(progress.eta, now, zone) if progress.eta else "–")]
+    eta = None if progress.status in STANDING else progress.eta
+    facts = [("rate", _rate(progress)), ("expected end", when(eta, now, zone) if eta else "–")]
     facts.append(("lanes", f"{progress.lanes} · {progress.under_way} under way"))
     if progress.next_due_at is not None and progress.next_due_at > now:
         facts.append(("next due", when(progress.next_due_at, now, zone)))
@@ -280,7 +284,7 @@ def plain_line(sight: Sight) -> str:
     said.append(", ".join(f"{state} {n:,}" for state in BOOK_COLUMNS if (n := getattr(books, state.value))))
     if not progress.status.is_final:
         said.append(f"{progress.per_minute:,.0f} a minute")
-        if progress.eta:
+        if progress.eta and progress.status not in STANDING:
             said.append(f"ends {clock(progress.eta, sight.now, sight.zone)}, {ahead(progress.eta, sight.now)}")
     if sight.warning:
         said.append(sight.warning)

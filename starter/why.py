@@ -283,8 +283,9 @@ def _closed(case: Case) -> Answer | None:
 
 
 def _turn(case: Case, what: str) -> Answer:
-    spacing = case.campaign.spacing
-    per_minute = case.per_minute or (60.0 / spacing if spacing else 0.0)
+    permitted = 60.0 / case.campaign.spacing if case.campaign.spacing else 0.0
+    # What was measured may be from before the limits were changed.
+    per_minute = min(case.per_minute or permitted, permitted or case.per_minute)
     if case.before <= 0:
         return Answer(f"{what}: its turn comes as soon as a lane is free")
     if per_minute <= 0:

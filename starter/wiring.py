@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from clarion.domain.errors import BadInput, Unreachable
+from clarion.domain.errors import BadInput, Conflict, Unreachable
 from clarion.settings import Settings
 from clarion.store.store import Store
 
@@ -40,10 +40,17 @@ def has_database(settings: Settings) -> bool:
     return not scheme.startswith("sqlite") or Path(path).exists()
 
 
+def require_database(settings: Settings) -> None:
+    """Raise Conflict when there is no database yet, instead of making an empty one by looking into it."""
+    if not has_database(settings):
+        raise Conflict(f"the database at {settings.database} is not set up yet; run `clarion setup`")
+
+
 def open_store(settings: Settings) -> Store:
     """Build the store and prove that it is ready. Raises BadInput, Unreachable, or Conflict before `clarion setup`."""
     from clarion.store.migrate import require_schema
 
+    require_database(settings)
     store = new_store(settings)
     require_schema(store.database)
     return store

@@ -179,6 +179,9 @@ def test_a_database_without_tables_asks_for_the_set_up(place: Place, monkeypatch
     monkeypatch.setenv("CLARION_DATABASE_URL", f"sqlite:///{place.folder / 'new.db'}")
     for command in (["list"], ["progress", "spring"], ["pause", "spring"]):
         assert_told(place.clarion(*command), "new.db", "`clarion setup`")
+        assert not (place.folder / "new.db").exists()
+    (place.folder / "new.db").touch()
+    assert_told(place.clarion("list"), "new.db", "`clarion setup`")
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,14 @@ def test_the_installed_command_keeps_exit_codes_and_standard_output_apart(place:
     assert gone.returncode == 2
 
 
+def test_an_error_is_one_line_and_no_log_of_any_part(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLARION_DATABASE_URL", f"sqlite:///{place.folder / 'new.db'}")
+    (place.folder / "new.db").touch()
+    ran = [sys.executable, "-m", "starter", "progress", "spring"]
+    done = subprocess.run(ran, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
 def test_the_log_of_a_screen_names_no_one_and_joins_what_belongs_together() -> None:
     def event(number: int, at: float, kind: str, position: int | None, detail: str = "") -> Event:
         return Event(number, 1, position, at, kind, detail)
