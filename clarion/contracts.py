@@ -29,6 +29,8 @@ class CampaignRef(Contract):
 class Pacing(Contract):
     """The limits that can change while a campaign runs; None leaves one as it is."""
 
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
     concurrency: int | None = Field(None, ge=1, le=50)
     per_second: float | None = Field(None, gt=0)
     per_minute: float | None = Field(None, gt=0)

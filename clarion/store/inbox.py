@@ -166,7 +166,7 @@ class Inbox:
             "received_at": receipt.received_at,
         }
         new = insert_into(conversations, posting.connection.dialect.name).values(row).on_conflict_do_nothing()
-        if posting.connection.execute(new).rowcount == 0:
+        if posting.connection.execute(new.returning(conversations.c.kind)).scalar() is None:
             return "known"
         person = Person(self.tenant, text.sender[:32])
         said = f'answered "{storable(text.body[:40])}"'

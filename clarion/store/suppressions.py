@@ -33,8 +33,8 @@ class Suppressions:
         """Add an address; False when it was there already."""
         row = {"tenant": tenant, "address": address, "source": source, "detail": detail, "at": now}
         with self._database.write() as connection:
-            new = insert_into(suppressions, connection.dialect.name).values(row)
-            return connection.execute(new.on_conflict_do_nothing()).rowcount > 0
+            new = insert_into(suppressions, connection.dialect.name).values(row).on_conflict_do_nothing()
+            return connection.execute(new.returning(suppressions.c.address)).scalar() is not None
 
     def remove(self, tenant: str, address: str) -> bool:
         """Take an address off the list; False when it was not on it."""

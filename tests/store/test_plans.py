@@ -1,0 +1,102 @@
+"""No statement of a running campaign reads the whole campaign, or it would be the slower the larger it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, event
+
+from clarion.store.database import Database
+from clarion.store.entries import Postpone
+from clarion.store.migrate import migrate
+from clarion.store.store import Store
+from tests.store.scene import GRACE, Scene, new_scene, rejected, sent, unknown
+
+WHOLE_CAMPAIGN = (
+    "SEARCH targets USING PRIMARY KEY (campaign_key=?)",
+    "SEARCH attempts USING PRIMARY KEY (campaign_key=?)",
+)
+WHOLE_TABLE = ("SCAN targets", "SCAN attempts", "SCAN events")
+
+
+@contextmanager
+def explained(database: Database) -> Iterator[dict[str, list[str]]]:
+    """Collect how SQLite goes about every statement that is run."""
+    plans: dict[str, list[str]] = {}
+
+    def explain(
+        connection: Connection, _cursor: object, statement: str, given: Sequence[object], _context: object, many: bool
+    ) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")) and statement not in plans:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            values = given[0] if many else given
+            rows = driver.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()  # type: ignore[arg-type]
+            plans[statement] = [row[-1] for row in rows]
+
+    event.listen(database.engine, "before_cursor_execute", explain)
+    yield plans
+    event.remove(database.engine, "before_cursor_execute", explain)
+
+
+@pytest.fixture
+def fresh(sqlite_file: str) -> Iterator[Store]:
+    store = Store(sqlite_file, tenant="t", grace=GRACE)
+    migrate(store.database)
+    yield store
+    store.close()
+
+
+def live(scene: Scene) -> None:
+    """Do once all that is done again and again while a campaign runs."""
+    opened = scene.open_chunk(1)
+    attempts = [scene.contact(opened, 1) for _ in range(3)]
+    scene.record(attempts[0], sent())
+    scene.record(attempts[1], unknown())
+    scene.record(attempts[2], rejected())
+    scene.post(Postpone(scene.claim(opened, 1, 1)[0].key, opened.fence, scene.now + 5, "window"))
+    scene.claim(opened, 2, 1)
+    second = scene.open_chunk(1, attempt=2)
+    scene.close_chunk(second, 1)
+    scene.store.claims.release_stranded(scene.key, scene.now)
+    scene.store.claims.known_references(scene.address(1))
+    scene.receive(attempts[0], "delivered")
+    scene.hear(scene.address(1), "STOP", "IN1")
+    scene.store.campaigns.snapshot(scene.key, scene.now)
+    scene.store.campaigns.get(scene.key)
+    sweeps = scene.store.sweeps
+    sweeps.conclude_overdue(scene.key, scene.now)
+    sweeps.requeue_some(scene.key, (), scene.now, scene.now)
+    sweeps.cancel_some(scene.key, scene.now)
+    scene.store.targets.page(scene.key, after=2)
+    scene.store.targets.positions_of(scene.key, scene.address(1))
+    scene.store.targets.attempts_of(scene.key, 1)
+    last = scene.store.events.latest(scene.key)[-1].id
+    scene.store.events.after(scene.key, last - 2)
+    scene.store.events.of_target(scene.key, 1)
+    scene.store.events.of_campaign(scene.key)
+    scene.import_people(1)
+
+
+def test_no_statement_reads_a_whole_campaign(fresh: Store) -> None:
+    with explained(fresh.database) as plans:
+        live(new_scene(fresh, 20))
+    assert len(plans) > 40
+    wrong = {
+        statement: plan
+        for statement, plan in plans.items()
+        if any(step in WHOLE_CAMPAIGN or step.startswith(WHOLE_TABLE) for step in plan)
+    }
+    assert wrong == {}
+
+
+def test_events_are_read_in_their_order_without_sorting_them(fresh: Store) -> None:
+    scene = new_scene(fresh, 5)
+    with explained(fresh.database) as plans:
+        scene.store.events.latest(scene.key)
+        scene.store.events.after(scene.key, 1)
+    assert len(plans) == 2
+    assert [plan for plan in plans.values() if any("TEMP B-TREE" in step for step in plan)] == []
