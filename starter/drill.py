@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +47,8 @@ SLOWEST, LASTS = 10.0, 20.0
 """The campaign is paced to last LASTS seconds without kills, at SLOWEST texts a second or more."""
 BETWEEN_LOOKS = 0.3
 """Seconds between two looks at the books."""
+SHOWN = 10
+"""Addresses named in a sentence."""
 
 
 class DrillResult(BaseModel):
@@ -230,28 +232,12 @@ class Drill:
         return progress
 
     def _judged(self, progress: Progress, killer: Killer, counts: Mapping[str, int], database: str) -> DrillResult:
-        twice = sorted(address for address, n in counts.items() if n > 1)
-        lost, strangers = sorted(self.addresses - counts.keys()), sorted(counts.keys() - self.addresses)
         books = progress.books
-        accepted = books.total - books.skipped
-        broken = (
-            *([f"contacted twice: {', '.join(twice[:10])}"] if twice else []),
-            *([f"forgotten: {', '.join(lost[:10])}"] if lost else []),
-            *([f"contacted without being in the audience: {', '.join(strangers[:10])}"] if strangers else []),
-            *([f"{accepted} of {self.targets} good rows were accepted"] if accepted != self.targets else []),
-            *([f"the books did not balance: {self.unbalanced}"] if self.unbalanced else []),
-            *([f"{books.unknown} targets ended unknown"] if books.unknown else []),
-            *(
-                [f"the campaign is {progress.status} and not completed ({progress.reason or 'no reason given'})"]
-                if progress.status is not CampaignStatus.COMPLETED
-                else []
-            ),
-        )
         return DrillResult(
-            targets=accepted,
+            targets=books.total - books.skipped,
             effects=sum(counts.values()),
-            duplicates=len(twice),
-            lost=len(lost),
+            duplicates=sum(n > 1 for n in counts.values()),
+            lost=len(self.addresses - counts.keys()),
             balanced=not self.unbalanced,
             kills=sum(killer.killed.values()),
             recovery_seconds=round(max(killer.recoveries), 1) if killer.recoveries else None,
@@ -263,7 +249,7 @@ class Drill:
             killed=dict(killer.killed),
             looks=self.looks,
             unknown=books.unknown,
-            broken=broken,
+            broken=tuple(broken_promises(self.addresses, counts, progress, self.unbalanced)),
         )
 
     def _tell(self, what: str) -> None:
@@ -277,6 +263,28 @@ class Drill:
                 f"{b.unknown} unknown, {sum(killer.killed.values())} of {self.kills} kills, "
                 f"books {'balance' if b.balanced else 'DO NOT BALANCE'}"
             )
+
+
+def broken_promises(
+    addresses: Collection[str], effects: Mapping[str, int], progress: Progress, unbalanced: str
+) -> Iterator[str]:
+    """Say in one sentence each what should not have happened. ``effects``: texts by address, as the sandbox counts."""
+    books, wanted = progress.books, set(addresses)
+    twice = sorted(address for address, n in effects.items() if n > 1)
+    if twice:
+        yield f"contacted twice: {', '.join(twice[:SHOWN])}"
+    if lost := sorted(wanted - effects.keys()):
+        yield f"forgotten: {', '.join(lost[:SHOWN])}"
+    if strangers := sorted(effects.keys() - wanted):
+        yield f"contacted without being in the audience: {', '.join(strangers[:SHOWN])}"
+    if books.total - books.skipped != len(wanted):
+        yield f"{books.total - books.skipped} of {len(wanted)} good rows were accepted"
+    if unbalanced:
+        yield f"the books did not balance: {unbalanced}"
+    if books.unknown:
+        yield f"{books.unknown} targets ended unknown"
+    if progress.status is not CampaignStatus.COMPLETED:
+        yield f"the campaign is {progress.status} and not completed ({progress.reason or 'no reason given'})"
 
 
 def told(result: DrillResult) -> str:

@@ -1,0 +1,45 @@
+"""``python -m bench``: every bench is listed, and a small one runs from start to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False
+    )
+
+
+def test_the_benches_are_listed(tmp_path: Path) -> None:
+    done = bench(tmp_path, "list")
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names == ["list", "throughput", "import", "first-contact", "pace", "pause", "memory"]
+
+
+def test_throughput_compares_three_ways_of_sending_in_one_run(tmp_path: Path) -> None:
+    done = bench(tmp_path, "throughput", "--json", "--rounds", "1", "--targets", "200", "--one-activity-targets", "50")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["ratio_to_bare"] > 0
+    assert found["one_activity_targets_per_second"] > 0
+    assert found["one_activity_events_per_target"] > 3
+    assert 0 < found["events_per_target"] < 1
+    assert found["cpu_ms_per_target"] > 0
+    assert list(tmp_path.glob("clarion-bench-*")) == []
+
+
+def test_the_import_accepts_every_clean_row(tmp_path: Path) -> None:
+    done = bench(tmp_path, "import", "--json", "--clean", "--csv", "1200", "--xlsx", "300")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["csv_1200"]["accepted"], found["xlsx_300"]["accepted"]) == (1200, 300)
+    assert found["csv_1200"]["rows_per_second"] > 0
