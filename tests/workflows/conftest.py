@@ -17,7 +17,21 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
+async def real_stage() -> AsyncIterator[Stage]:
+    """Temporal's dev server, for what the other one does not have."""
+    async with real_server() as environment:
+        yield Stage(environment)
+
+
+@pytest.fixture
 async def short_stage() -> AsyncIterator[Stage]:
     """A real server on which a history is long after 60 events."""
     async with real_server("limit.historyCount.suggestContinueAsNew=60") as environment:
         yield Stage(environment)
+
+
+@pytest.fixture(params=[100, 0], ids=["cached", "replayed"])
+async def stormy_stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """A real server: the one that skips time fails a task that cancels an activity which has just ended."""
+    async with real_server("limit.historyCount.suggestContinueAsNew=150") as environment:
+        yield Stage(environment, cached_workflows=request.param)

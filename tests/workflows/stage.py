@@ -28,7 +28,7 @@ from workflows.campaign import CampaignWorkflow
 from workflows.shield import Shield
 from workflows.showing import SEARCH_ATTRIBUTES, first_search_attributes, static_summary
 
-PATIENCE = 15.0
+PATIENCE = 30.0
 """Seconds that a play may take; whoever waits for what does not come fails then."""
 
 Handle = WorkflowHandle[CampaignWorkflow, CampaignState]
@@ -157,7 +157,8 @@ async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
 @asynccontextmanager
 async def real_server(*dynamic_config: str) -> AsyncIterator[WorkflowEnvironment]:
     """Temporal's dev server, with server settings as ``key=value``."""
-    settings = [part for value in dynamic_config for part in ("--dynamic-config-value", value)]
+    one_partition = ("matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
+    settings = [part for value in (*one_partition, *dynamic_config) for part in ("--dynamic-config-value", value)]
     async with await WorkflowEnvironment.start_local(
         data_converter=pydantic_data_converter,
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
