@@ -16,7 +16,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clarion.domain.errors import BadInput
 
-
 RUNNING_FILE = "running.env"
 """In home: how to reach the parts that ``clarion up`` has started."""
 

@@ -91,13 +91,17 @@ class Campaigns:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._update(handle, CampaignWorkflow.pause_now, reason)
         except TimeoutError:
-            await handle.signal(CampaignWorkflow.pause_soon, reason)
+            await self._signal(handle, CampaignWorkflow.pause_soon, reason)
             return Reply(status=CampaignStatus.PAUSING, message="no worker answers; the pause waits for the next one")
 
-    async def resume(self, campaign_id: str) -> None:
-        """Go on."""
+    async def resume(self, campaign_id: str) -> Reply:
+        """Go on where it stopped, with a new workflow when somebody terminated the one it had."""
         handle = await self._handle(campaign_id, "resumed")
-        await handle.signal(CampaignWorkflow.resume)
+        if ended := await self.ended_in_temporal(campaign_id):
+            await self._run(await self.find(campaign_id), WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+            return Reply(status=CampaignStatus.PREPARING, message=f"{ended}; a new workflow goes on where it stopped")
+        await self._signal(handle, CampaignWorkflow.resume)
+        return Reply(status=CampaignStatus.RUNNING, message="goes on")
 
     async def cancel(self, campaign_id: str, reason: str = "") -> None:
         """Cancel what is not under way."""
@@ -109,7 +113,7 @@ class Campaigns:
             )
             return
         handle = await self._handle(campaign_id, "cancelled")
-        await handle.signal(CampaignWorkflow.cancel_soon, reason)
+        await self._signal(handle, CampaignWorkflow.cancel_soon, reason)
 
     async def set_limits(self, campaign_id: str, pacing: Pacing) -> Reply:
         """Change limits of a running campaign."""
@@ -163,6 +167,9 @@ class Campaigns:
     async def _run(self, campaign: Campaign, reuse: WorkflowIDReusePolicy, reopen: Retry | None = None) -> None:
         client = await self.connect()
         given = await asyncio.to_thread(self._input_of, campaign, reopen)
+        if not campaign.total and not given.file_ids:
+            message = "its audience did not reach the store; start it again under another id"
+            raise Conflict(message)
         was = campaign.status
         key = campaign.ref.key
         await asyncio.to_thread(self.store.campaigns.set_status, key, CampaignStatus.PREPARING, "", time.time())
@@ -241,11 +248,16 @@ class Campaigns:
             cause = error.cause
             raise Conflict(cause.message if isinstance(cause, ApplicationError) else str(cause)) from None
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                message = "Temporal has no running workflow of this campaign; look at it with `clarion show`"
-                raise Conflict(message) from None
-            raise
+            raise _not_steered(error) from None
         return reply
+
+    async def _signal(
+        self, handle: WorkflowHandle[CampaignWorkflow, CampaignState], signal: Callable[..., None], *given: str
+    ) -> None:
+        try:
+            await handle.signal(signal, args=given)
+        except RPCError as error:
+            raise _not_steered(error) from None
 
 
 def workflow_id(campaign: Campaign) -> str:
@@ -266,6 +278,12 @@ def check_audience(spec: CampaignSpec, now: float) -> None:
     with open_audience(path, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding) as reader:
         RowChecker(spec, reader.columns, now)
         require_rows(reader)
+
+
+def _not_steered(error: RPCError) -> Exception:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return Conflict("Temporal runs no workflow of this campaign any more; `clarion resume` starts it again")
+    return Unreachable(f"Temporal did not take it: {error.message}")
 
 
 def _not_started(campaign: Campaign, error: Exception) -> Exception:

@@ -35,11 +35,11 @@ def resume(campaign_id: CampaignId, as_json: Json = False) -> None:
 
     async def work() -> None:
         async with installation() as opened:
-            await opened.campaigns.resume(campaign_id)
+            reply = await opened.campaigns.resume(campaign_id)
             if as_json:
                 print_json(await opened.campaigns.progress(campaign_id))
             else:
-                say(f"{campaign_id}: goes on; see it with `clarion watch {campaign_id}`")
+                say(f"{campaign_id}: {reply.message}; see it with `clarion watch {campaign_id}`")
 
     run(work())
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry, Snapshot
@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.showing import Showing, moment
     from workflows.steering import Steering
     from workflows.steps import Steps
+    from workflows.words import failure_of, reason_in, refuse
 
 T = TypeVar("T")
 
@@ -64,9 +65,9 @@ class CampaignWorkflow:
     # What people can ask for. At most one argument, always optional: the Web UI's empty box sends none.
 
     @workflow.signal(name="pause", description='Start nothing new. Optional input: the reason, as a JSON string "…".')
-    def pause_soon(self, reason: str | None = None) -> None:
-        """Pause."""
-        self.steering.pause(reason or "")
+    def pause_soon(self, reason: object = None) -> None:
+        """Pause, whatever came along: whoever reaches for this must not be turned away over a bracket."""
+        self.steering.pause(reason_in(reason))
 
     @workflow.signal(description="Go on exactly where it stopped. No input.")
     def resume(self) -> None:
@@ -74,16 +75,16 @@ class CampaignWorkflow:
         self.steering.resume()
 
     @workflow.signal(name="cancel", description='Cancel what is not under way. Optional input: the reason, as "…".')
-    def cancel_soon(self, reason: str | None = None) -> None:
+    def cancel_soon(self, reason: object = None) -> None:
         """Cancel."""
-        self.steering.cancel(reason or "")
+        self.steering.cancel(reason_in(reason))
 
     @workflow.update(
         name="pause", description="Pause, and answer when nothing new can start. Optional input: a reason."
     )
-    async def pause_now(self, reason: str | None = None) -> Reply:
+    async def pause_now(self, reason: object = None) -> Reply:
         """Pause, and say how many attempts are still under way."""
-        self.steering.pause(reason or "")
+        self.steering.pause(reason_in(reason))
         await workflow.wait_condition(lambda: not self.state.paused or self.steering.is_closed)
         under_way = self.state.snapshot.under_way
         if not self.state.paused:
@@ -91,7 +92,7 @@ class CampaignWorkflow:
         return self._reply(f"nothing new starts, {under_way} under way", under_way=under_way)
 
     @pause_now.validator
-    def _check_pause(self, reason: str | None = None) -> None:
+    def _check_pause(self, reason: object = None) -> None:
         del reason
         self._refuse_when_over()
 
@@ -335,14 +336,3 @@ class CampaignWorkflow:
             await workflow.wait_condition(
                 lambda: wake() or self._is_long(), timeout=max(0.0, at - workflow.time()), timeout_summary=why
             )
-
-
-def refuse(message: str) -> None:
-    """Refuse an update with a sentence."""
-    raise ApplicationError(message, type="Refused", non_retryable=True)
-
-
-def failure_of(error: ActivityError) -> ApplicationError:
-    """Tell why an activity failed, without the names of classes."""
-    reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause or error)
-    return ApplicationError(reason, type="CampaignFailed", non_retryable=True)

@@ -95,9 +95,8 @@ def details(given: CampaignInput, state: CampaignState) -> str:
         *([f"**{state.reason}**", ""] if state.reason else []),
         f"{books.percent:g} % of {books.total:,} · {state.lanes} lanes · {_pace(snapshot)}",
         "",
-        "| targets | |",
-        "|---|--:|",
-        *(f"| {state} | {getattr(books, state):,} |" for state in TargetState),
+        # A list: the Web UI draws the cells of a table without any space between them.
+        *(f"- {state}: **{getattr(books, state):,}**" for state in TargetState),
         "",
         ", ".join(f"{outcome} {n:,}" for outcome, n in snapshot.outcomes.items()),
         "",

@@ -8,7 +8,6 @@ from pathlib import Path
 from clarion.audience.csv_reader import CsvReader
 from clarion.audience.jsonl_reader import JsonLinesReader
 from clarion.audience.row import AudienceReader
-from clarion.audience.xlsx_reader import XlsxReader
 from clarion.domain.errors import BadInput, did_you_mean
 
 _CSV = frozenset({".csv", ".tsv", ".tab", ".txt"})
@@ -44,6 +43,8 @@ def open_audience(
         if kind in _CSV:
             return CsvReader(path, shown, delimiter=delimiter, encoding=encoding)
         if kind in _XLSX:
+            from clarion.audience.xlsx_reader import XlsxReader  # a third of a second that most commands need not wait
+
             return XlsxReader(path, shown, sheet=sheet)
         if kind in _JSONL:
             return JsonLinesReader(path, shown, encoding=encoding)
