@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -26,6 +27,7 @@ HISTORIES = Path(__file__).parent / "histories"
 CHUNK = "dispatch_message_chunk"
 
 OF_THE_MACHINE = frozenset({"identity", "stackTrace", "binaryChecksum"})
+PROCESS = re.compile(r"\d+@\S+")
 
 SHORT = "limit.historyCount.suggestContinueAsNew=60"
 """A history is long after so many events."""
@@ -129,7 +131,9 @@ def neutral(part: object) -> object:
     """Blank identities of processes, and the paths in stack traces."""
     if isinstance(part, dict):
         return {key: "recorded" if key in OF_THE_MACHINE else neutral(value) for key, value in part.items()}
-    return [neutral(value) for value in part] if isinstance(part, list) else part
+    if isinstance(part, list):
+        return [neutral(value) for value in part]
+    return PROCESS.sub("recorded", part) if isinstance(part, str) else part
 
 
 async def in_mid_chunk(play: Play, contacts: int = 0) -> None:
