@@ -75,9 +75,9 @@ class CampaignWorkflow:
         self.steering.resume()
 
     @workflow.signal(name="cancel", description='Cancel what is not under way. Optional input: the reason, as "…".')
-    def cancel_soon(self, reason: object = None) -> None:
+    def cancel_soon(self, reason: str | None = None) -> None:
         """Cancel."""
-        self.steering.cancel(reason_in(reason))
+        self.steering.cancel(reason or "")
 
     @workflow.update(
         name="pause", description="Pause, and answer when nothing new can start. Optional input: a reason."

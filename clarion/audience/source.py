@@ -43,7 +43,7 @@ def open_audience(
         if kind in _CSV:
             return CsvReader(path, shown, delimiter=delimiter, encoding=encoding)
         if kind in _XLSX:
-            from clarion.audience.xlsx_reader import XlsxReader  # a third of a second that most commands need not wait
+            from clarion.audience.xlsx_reader import XlsxReader  # noqa: PLC0415 - openpyxl is slow to load
 
             return XlsxReader(path, shown, sheet=sheet)
         if kind in _JSONL:

@@ -60,7 +60,7 @@ async def test_summary_and_details_tell_how_it_stands(real_stage: Stage) -> None
         await play.end()
     assert details.startswith("### Spring reminder — paused\n**lunch**")
     assert "90 % of 10" in details
-    assert "| succeeded | 9 |" in details
+    assert "- succeeded: **9**" in details
 
 
 async def test_every_handler_says_what_it_is_for(real_stage: Stage) -> None:
