@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     HandleSignalInput,
     HandleUpdateInput,
@@ -16,6 +16,9 @@ from temporalio.worker import (
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
 )
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.words import reason_of
 
 
 class Shield(Interceptor):
@@ -47,6 +50,11 @@ class _Inbound(WorkflowInboundInterceptor):
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002, ANN401 - the SDK's signature
         try:
             return await super().handle_update_handler(input)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            # The SDK's "Activity task failed" tells nothing to the person who asked.
+            raise ApplicationError(reason_of(error), type="Refused", non_retryable=True) from error
         except FailureError:
             raise
         except Exception as error:

@@ -17,7 +17,11 @@ def refuse(message: str) -> None:
     raise ApplicationError(message, type="Refused", non_retryable=True)
 
 
-def failure_of(error: ActivityError) -> ApplicationError:
+def reason_of(error: ActivityError) -> str:
     """Tell why an activity failed, without the names of classes."""
-    reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause or error)
-    return ApplicationError(reason, type="CampaignFailed", non_retryable=True)
+    return error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause or error)
+
+
+def failure_of(error: ActivityError) -> ApplicationError:
+    """Fail the campaign with the sentence of the activity that failed."""
+    return ApplicationError(reason_of(error), type="CampaignFailed", non_retryable=True)
