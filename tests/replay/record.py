@@ -20,7 +20,7 @@ from temporalio.exceptions import ApplicationError
 from clarion.contracts import Addition, Pacing, Retry
 from clarion.domain.campaign import CampaignStatus
 from tests.fakes import BROKEN, DELIVERED, LATER, LOST, RECEIPT, REFUSED
-from tests.workflows.stage import Play, Stage, real_server
+from tests.workflows.stage import Play, Stage, join_server, real_server
 from workflows.campaign import CampaignWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -153,11 +153,11 @@ async def record() -> None:
         halted,
         failed,
     ]
-    async with real_server() as environment:
+    with real_server() as address:
         for scene in scenes:
-            await scene(Stage(environment, queue="clarion"))
-    async with real_server(SHORT) as environment:
-        await continued(Stage(environment, queue="clarion"))
+            await scene(Stage(await join_server(address), queue="clarion"))
+    with real_server(SHORT) as address:
+        await continued(Stage(await join_server(address), queue="clarion"))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -24,12 +26,16 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 from clarion.contracts import CampaignInput, CampaignState, Reply
 from clarion.domain.campaign import CampaignStatus
 from tests.fakes import SimulatedCampaign
+from tests.postgres import free_port
 from workflows.campaign import CampaignWorkflow
 from workflows.shield import Shield
 from workflows.showing import SEARCH_ATTRIBUTES, first_search_attributes, static_summary
 
 PATIENCE = 30.0
 """Seconds that a play may take; whoever waits for what does not come fails then."""
+
+ONE_PARTITION = ("matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
+KINDS = {"KEYWORD": "Keyword", "INT": "Int", "DOUBLE": "Double"}
 
 Handle = WorkflowHandle[CampaignWorkflow, CampaignState]
 
@@ -154,16 +160,30 @@ async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-@asynccontextmanager
-async def real_server(*dynamic_config: str) -> AsyncIterator[WorkflowEnvironment]:
-    """Temporal's dev server, with server settings as ``key=value``."""
-    one_partition = ("matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
-    settings = [part for value in (*one_partition, *dynamic_config) for part in ("--dynamic-config-value", value)]
-    async with await WorkflowEnvironment.start_local(
-        data_converter=pydantic_data_converter,
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        search_attributes=SEARCH_ATTRIBUTES,
-        dev_server_extra_args=settings,
-        dev_server_log_level="error",
-    ) as environment:
-        yield environment
+@contextmanager
+def real_server(*dynamic_config: str) -> Iterator[str]:
+    """Temporal's dev server, with server settings as ``key=value``; yields its address."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--headless", "--port", str(port)]
+    command += ["--ip", "127.0.0.1", "--log-level", "never"]
+    for value in (*ONE_PARTITION, *dynamic_config):
+        command += ["--dynamic-config-value", value]
+    for key in SEARCH_ATTRIBUTES:
+        command += ["--search-attribute", f"{key.name}={KINDS[key.indexed_value_type.name]}"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+async def join_server(address: str) -> WorkflowEnvironment:
+    """Connect to a server that may only just have been started."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(RuntimeError, RPCError):
+                client = await Client.connect(address, data_converter=pydantic_data_converter)
+                await client.count_workflows()
+                return WorkflowEnvironment.from_client(client)
+            await asyncio.sleep(0.05)

@@ -18,15 +18,17 @@ from tests.workflows.stage import Play, Stage
 from tests.workflows.test_showing import metadata
 from workflows.campaign import CampaignWorkflow
 
+pytestmark = pytest.mark.parametrize("short_stage", [100], ids=["cached"], indirect=True)
+
 CHUNK = "dispatch_message_chunk"
 
 
 async def test_many_chunks_are_counted_right_over_several_runs(short_stage: Stage) -> None:
-    async with short_stage.play(*[[DELIVERED]] * 200, chunk_size=1, lanes=5) as play:
+    async with short_stage.play(*[[DELIVERED]] * 100, chunk_size=1, lanes=5) as play:
         state = await play.end()
     assert state.runs > 1
-    assert state.snapshot.books.succeeded == 200
-    assert play.campaign.contacts == 200
+    assert state.snapshot.books.succeeded == 100
+    assert play.campaign.contacts == 100
     assert play.campaign.calls["import_audience"] == 1
     assert play.words[-1] == "completed"
     assert set(play.words) == {"preparing", "running", "settling", "completed"}
@@ -96,7 +98,7 @@ async def test_a_scheduled_campaign_with_a_long_history_continues_and_stays_sche
 
 
 async def test_the_details_are_filled_again_in_the_next_run(short_stage: Stage) -> None:
-    async with short_stage.play(*[[DELIVERED]] * 100, [RECEIPT], chunk_size=1, lanes=5) as play:
+    async with short_stage.play(*[[DELIVERED]] * 60, [RECEIPT], chunk_size=1, lanes=5) as play:
         await play.until_written(CampaignStatus.SETTLING)
         state = await play.handle.query(CampaignWorkflow.progress)
         details = (await metadata(play)).current_details

@@ -29,7 +29,7 @@ ACT = st.one_of(
 ENDING = st.sampled_from(["by itself", "by itself", "cancel", "cancelled in Temporal"])
 
 stormy = settings(
-    max_examples=12,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,
@@ -40,13 +40,13 @@ stormy = settings(
 @stormy
 @given(rows=st.lists(ROW, max_size=30), acts=st.lists(ACT, max_size=25), ending=ENDING, late=st.integers(0, 20))
 async def test_any_storm_ends_with_closed_books(
-    stormy_stage: Stage,
+    short_stage: Stage,
     rows: list[list[str]],
     acts: list[str | tuple[str, int] | tuple[str, str]],
     ending: str,
     late: int,
 ) -> None:
-    async with stormy_stage.play(*rows, lanes=4, chunk_size=3) as play:
+    async with short_stage.play(*rows, lanes=4, chunk_size=3) as play:
         play.campaign.files[2] = [[DELIVERED], [REFUSED, DELIVERED]]
         play.campaign.retry_after = play.campaign.grace = 0.2
         asked: list[asyncio.Task[object]] = []
@@ -118,12 +118,12 @@ async def calm(play: Play) -> CampaignStatus:
 
 
 @pytest.mark.parametrize("turns", [1, 7])
-async def test_a_storm_of_pauses_and_resumes_loses_nobody(stormy_stage: Stage, turns: int) -> None:
-    async with stormy_stage.play(*[[DELIVERED]] * 60, chunk_size=2) as play:
+async def test_a_storm_of_pauses_and_resumes_loses_nobody(short_stage: Stage, turns: int) -> None:
+    async with short_stage.play(*[[DELIVERED]] * 60, [RECEIPT], chunk_size=2) as play:
         for _ in range(10):
             for _ in range(turns):
                 await play.handle.signal(CampaignWorkflow.pause_soon, "storm")
                 await play.handle.signal(CampaignWorkflow.resume)
             await asyncio.sleep(0.01)
-        state = await play.end()
-    assert state.snapshot.books.succeeded == play.campaign.contacts == 60
+        assert await calm(play) is CampaignStatus.COMPLETED
+    assert play.campaign.books.succeeded == play.campaign.contacts == 61
