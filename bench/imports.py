@@ -34,6 +34,7 @@ def _import(rows: int, kind: str, database_url: str | None, *, clean: bool) -> d
     return {
         "rows_per_second": round(done["rows"] / done["seconds"]),
         "seconds": round(done["seconds"], 2),
+        "cpu_us_per_row": round(1e6 * done["cpu_seconds"] / done["rows"], 1),
         "peak_mb": round(done["peak_mb"], 1),
         "grown_mb": round(done["peak_mb"] - done["before_mb"], 1),
         "accepted": done["accepted"],
