@@ -20,11 +20,10 @@ from temporalio.exceptions import ApplicationError
 from clarion.contracts import Addition, Pacing, Retry
 from clarion.domain.campaign import CampaignStatus
 from tests.fakes import BROKEN, DELIVERED, LATER, LOST, RECEIPT, REFUSED
-from tests.workflows.stage import Play, Stage, join_server, real_server
+from tests.workflows.stage import CHUNK, Play, Stage, join_server, real_server
 from workflows.campaign import CampaignWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
-CHUNK = "dispatch_message_chunk"
 
 OF_THE_MACHINE = frozenset({"identity", "stackTrace", "binaryChecksum"})
 PROCESS = re.compile(r"\d+@\S+")
@@ -48,7 +47,7 @@ async def steered(stage: Stage) -> None:
     """Paused by signal and by update, resumed, more lanes, failures tried again, targets added."""
     async with stage.play(*[[DELIVERED]] * 40, [REFUSED], [RECEIPT], lanes=2) as play:
         play.campaign.files[2] = [[DELIVERED]] * 5
-        await in_mid_chunk(play)
+        await play.into_a_chunk()
         await play.handle.signal(CampaignWorkflow.pause_soon, "lunch")
         await play.until_written(CampaignStatus.PAUSING)
         play.campaign.let_go(CHUNK)
@@ -68,7 +67,7 @@ async def steered(stage: Stage) -> None:
 async def cancelled(stage: Stage) -> None:
     """Cancelled by signal while chunks run."""
     async with stage.play([LOST], *[[DELIVERED]] * 40) as play:
-        await in_mid_chunk(play, contacts=3)
+        await play.into_a_chunk(3)
         await play.handle.signal(CampaignWorkflow.cancel_soon, "wrong text")
         await play.until_written(CampaignStatus.CANCELLING)
         play.campaign.let_go(CHUNK)
@@ -78,7 +77,7 @@ async def cancelled(stage: Stage) -> None:
 async def cancelled_in_temporal(stage: Stage) -> None:
     """Cancelled with Temporal's own request while paused."""
     async with stage.play(*[[DELIVERED]] * 40) as play:
-        await in_mid_chunk(play)
+        await play.into_a_chunk()
         await play.ask(CampaignWorkflow.pause_now)
         play.campaign.let_go(CHUNK)
         await play.until_written(CampaignStatus.PAUSED)
@@ -134,12 +133,6 @@ def neutral(part: object) -> object:
     if isinstance(part, list):
         return [neutral(value) for value in part]
     return PROCESS.sub("recorded", part) if isinstance(part, str) else part
-
-
-async def in_mid_chunk(play: Play, contacts: int = 0) -> None:
-    """Stop a chunk after so many contacts."""
-    play.campaign.hold(CHUNK, contacts)
-    await play.until(lambda: play.campaign.running[CHUNK] > 0 and play.campaign.contacts == contacts)
 
 
 async def record() -> None:

@@ -34,6 +34,9 @@ from workflows.showing import SEARCH_ATTRIBUTES, first_search_attributes, static
 PATIENCE = 30.0
 """Seconds that a play may take; whoever waits for what does not come fails then."""
 
+CHUNK = "dispatch_message_chunk"
+IMPORT = "import_audience"
+
 ONE_PARTITION = ("matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
 KINDS = {"KEYWORD": "Keyword", "INT": "Int", "DOUBLE": "Double"}
 
@@ -118,6 +121,16 @@ class Play:
     async def until_written(self, status: CampaignStatus) -> None:
         """Wait until this status is the last one written."""
         await self.until(lambda: bool(self.campaign.statuses) and self.campaign.statuses[-1].status is status)
+
+    async def into_a_chunk(self, contacts: int = 0) -> None:
+        """Stop a chunk after so many contacts, and wait until it stands there."""
+        self.campaign.hold(CHUNK, contacts)
+        await self.until(lambda: self.campaign.running[CHUNK] > 0 and self.campaign.contacts == contacts)
+
+    async def into_the_import(self) -> None:
+        """Stop the import half-way, and wait until it stands there."""
+        self.campaign.hold(IMPORT)
+        await self.until(lambda: self.campaign.running[IMPORT] > 0)
 
     async def ask(self, update: Callable[..., object], argument: object = None) -> Reply:
         """Send an update and wait for its answer."""

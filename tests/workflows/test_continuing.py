@@ -14,13 +14,11 @@ from temporalio.exceptions import CancelledError
 from clarion.contracts import Addition, Pacing
 from clarion.domain.campaign import CampaignStatus
 from tests.fakes import DELIVERED, RECEIPT
-from tests.workflows.stage import Play, Stage
+from tests.workflows.stage import CHUNK, Play, Stage
 from tests.workflows.test_showing import metadata
 from workflows.campaign import CampaignWorkflow
 
 pytestmark = pytest.mark.parametrize("short_stage", [100], ids=["cached"], indirect=True)
-
-CHUNK = "dispatch_message_chunk"
 
 
 async def test_many_chunks_are_counted_right_over_several_runs(short_stage: Stage) -> None:
@@ -67,8 +65,7 @@ async def test_limits_and_additions_survive_into_the_next_run(short_stage: Stage
 
 async def test_a_paused_campaign_with_a_long_history_continues_and_stays_paused(short_stage: Stage) -> None:
     async with short_stage.play(*[[DELIVERED]] * 40, chunk_size=1) as play:
-        play.campaign.hold(CHUNK)
-        await play.until(lambda: play.campaign.running[CHUNK] > 0)
+        await play.into_a_chunk()
         await play.handle.signal(CampaignWorkflow.pause_soon, "lunch")
         play.campaign.let_go(CHUNK)
         await play.until_written(CampaignStatus.PAUSED)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from clarion.domain.campaign import CampaignStatus
 from tests.fakes import DELIVERED, LATER, LOST, RECEIPT, REFUSED
-from tests.workflows.stage import Stage
+from tests.workflows.stage import CHUNK, Stage
+
+pytestmark = pytest.mark.parametrize("skipping_stage", [100], ids=["cached"], indirect=True)
 
 DAY = 86400.0
 
@@ -109,6 +111,23 @@ async def test_what_no_retry_can_mend_fails_the_campaign_with_the_reason(skippin
     if step != "record_status":
         assert play.campaign.statuses[-1].status is CampaignStatus.FAILED
         assert play.campaign.statuses[-1].reason == "there is no such campaign"
+
+
+async def test_a_failed_campaign_lets_its_other_chunks_end(skipping_stage: Stage) -> None:
+    async with skipping_stage.play(*[[DELIVERED]] * 100, lanes=20) as play:
+        await play.into_a_chunk()
+        await play.until(lambda: play.campaign.running[CHUNK] == 2)
+        missing = ApplicationError("there is no such account", type="NotFound", non_retryable=True)
+        await play.handle.execute_update("set_limits", {"concurrency": 30})
+        await play.until(lambda: play.campaign.running[CHUNK] == 3)
+        play.campaign.failures[CHUNK] = [missing]
+        await play.handle.execute_update("set_limits", {"concurrency": 40})
+        await play.until_written(CampaignStatus.FAILED)
+        assert (await play.handle.describe()).status is WorkflowExecutionStatus.RUNNING
+        play.campaign.let_go(CHUNK)
+        with pytest.raises(WorkflowFailureError):
+            await play.handle.result()
+        assert play.campaign.running[CHUNK] == 0
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,23 @@
-"""What people can do to a running campaign: pause, resume, cancel, change limits, retry, add."""
+"""What people can do to a running campaign: pause, resume, change limits, retry, add."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from clarion.contracts import Addition, Pacing, Retry
 from clarion.domain.campaign import CampaignStatus
-from tests.fakes import BROKEN, DELIVERED, LATER, LOST, RECEIPT, REFUSED
-from tests.workflows.stage import Play, Stage
+from tests.fakes import BROKEN, DELIVERED, RECEIPT, REFUSED
+from tests.workflows.stage import CHUNK, IMPORT, Stage
 from workflows.campaign import CampaignWorkflow
-
-CHUNK = "dispatch_message_chunk"
-IMPORT = "import_audience"
 
 
 async def test_a_pause_is_pausing_until_the_last_chunk_has_ended(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 60) as play:
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         await play.handle.signal(CampaignWorkflow.pause_soon, "lunch")
         await play.until_written(CampaignStatus.PAUSING)
         contacts = play.campaign.contacts
@@ -37,7 +34,7 @@ async def test_a_pause_is_pausing_until_the_last_chunk_has_ended(stage: Stage) -
 
 async def test_a_pause_by_update_answers_when_the_gate_is_shut(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 60) as play:
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         reply = await play.ask(CampaignWorkflow.pause_now, "lunch")
         assert reply.status is CampaignStatus.PAUSING
         assert not play.campaign.open
@@ -48,7 +45,7 @@ async def test_a_pause_by_update_answers_when_the_gate_is_shut(stage: Stage) -> 
 
 async def test_a_pause_is_answered_only_after_a_resume_still_on_its_way(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 20) as play:
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         await play.ask(CampaignWorkflow.pause_now, "lunch")
         play.campaign.hold("record_status")
         await play.handle.signal(CampaignWorkflow.resume)
@@ -75,7 +72,7 @@ async def test_a_second_pause_without_reason_keeps_the_first_reason(stage: Stage
 
 async def test_a_resume_of_a_running_campaign_changes_nothing(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 20) as play:
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         for _ in range(3):
             await play.handle.signal(CampaignWorkflow.resume)
         play.campaign.let_go(CHUNK)
@@ -85,7 +82,7 @@ async def test_a_resume_of_a_running_campaign_changes_nothing(stage: Stage) -> N
 
 async def test_a_pause_during_the_import_starts_nothing_after_it(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 20) as play:
-        await _in_mid_import(play)
+        await play.into_the_import()
         await play.ask(CampaignWorkflow.pause_now, "wait")
         play.campaign.let_go(IMPORT)
         await play.until(lambda: len(play.campaign.targets) == 20)
@@ -116,105 +113,9 @@ async def test_a_halt_pauses_with_its_reason_and_resume_goes_on(stage: Stage) ->
         assert (await play.end()).snapshot.books.succeeded == 26
 
 
-async def test_a_cancel_lets_contacts_end_and_cancels_the_rest(stage: Stage) -> None:
-    async with stage.play(*[[DELIVERED]] * 60) as play:
-        await _in_mid_chunk(play)
-        await play.handle.signal(CampaignWorkflow.cancel_soon, "wrong text")
-        await play.until_written(CampaignStatus.CANCELLING)
-        play.campaign.let_go(CHUNK)
-        state = await play.end()
-    assert (state.status, state.reason) == (CampaignStatus.CANCELLED, "wrong text")
-    assert state.snapshot.books.cancelled > 0
-    assert state.snapshot.books.cancelled + state.snapshot.books.succeeded == 60
-
-
-async def test_temporals_own_cancellation_is_a_graceful_cancel(stage: Stage) -> None:
-    async with stage.play(*[[DELIVERED]] * 60) as play:
-        await _in_mid_chunk(play)
-        await play.handle.cancel(reason="wrong text")
-        await play.until_written(CampaignStatus.CANCELLING)
-        play.campaign.let_go(CHUNK)
-        with pytest.raises(WorkflowFailureError) as failure:
-            await play.handle.result()
-        assert isinstance(failure.value.cause, CancelledError)
-        assert (await play.handle.describe()).status is WorkflowExecutionStatus.CANCELED
-        play.assert_closed(CampaignStatus.CANCELLED)
-        assert play.campaign.statuses[-1].reason == "wrong text"
-        assert play.campaign.books.cancelled > 0
-
-
-async def test_a_cancel_during_the_import_stops_it(stage: Stage) -> None:
-    async with stage.play(*[[DELIVERED]] * 20, file_ids=(1, 2)) as play:
-        play.campaign.files[2] = [[DELIVERED]] * 20
-        await _in_mid_import(play)
-        await play.handle.signal(CampaignWorkflow.cancel_soon)
-        state = await play.end()
-    assert state.snapshot.books.cancelled == 10
-    assert play.campaign.calls[IMPORT] == 1
-    assert play.campaign.contacts == 0
-
-
-async def test_a_cancel_of_a_paused_campaign_ends_it(stage: Stage) -> None:
-    async with stage.play(*[[DELIVERED]] * 60) as play:
-        await _in_mid_chunk(play)
-        await play.handle.signal(CampaignWorkflow.pause_soon)
-        play.campaign.let_go(CHUNK)
-        await play.until_written(CampaignStatus.PAUSED)
-        await play.handle.signal(CampaignWorkflow.cancel_soon)
-        assert (await play.end()).status is CampaignStatus.CANCELLED
-
-
-async def test_a_cancel_does_not_wait_for_targets_that_are_due_later(stage: Stage) -> None:
-    async with stage.play([LATER]) as play:
-        await _in_mid_chunk(play, contacts=1)
-        await play.handle.signal(CampaignWorkflow.cancel_soon)
-        await play.until_written(CampaignStatus.CANCELLING)
-        play.campaign.let_go(CHUNK)
-        await play.end()
-        assert play.campaign.ahead == 0, "settling waited for a target that was to be cancelled"
-    assert play.campaign.books.cancelled == 1
-
-
-async def test_a_cancel_takes_sent_as_the_last_word(stage: Stage) -> None:
-    async with stage.play([RECEIPT], [RECEIPT]) as play:
-        await play.until_written(CampaignStatus.SETTLING)
-        await play.handle.signal(CampaignWorkflow.cancel_soon)
-        state = await play.end()
-    assert (state.status, state.snapshot.books.succeeded) == (CampaignStatus.CANCELLED, 2)
-
-
-async def test_a_cancel_still_looks_up_what_is_unknown(stage: Stage) -> None:
-    async with stage.play([LOST, REFUSED], *[[DELIVERED]] * 20) as play:
-        await _in_mid_chunk(play)
-        play.campaign.let_go(CHUNK)
-        await play.until(lambda: play.campaign.books.unknown == 1)
-        await play.handle.signal(CampaignWorkflow.cancel_soon)
-        state = await play.end()
-    assert (state.snapshot.books.unknown, state.snapshot.books.failed) == (0, 1)
-
-
-async def test_a_cancelled_campaign_refuses_updates_and_stays_cancelled(stage: Stage) -> None:
-    async with stage.play(*[[DELIVERED]] * 20) as play:
-        await _in_mid_chunk(play)
-        await play.handle.signal(CampaignWorkflow.cancel_soon, "first")
-        await play.handle.signal(CampaignWorkflow.cancel_soon, "second")
-        await play.handle.signal(CampaignWorkflow.pause_soon, "third")
-        for update, argument in (
-            (CampaignWorkflow.pause_now, "why"),
-            (CampaignWorkflow.set_limits, Pacing(concurrency=3)),
-            (CampaignWorkflow.retry_failed, Retry()),
-            (CampaignWorkflow.add_targets, Addition(file_id=1)),
-        ):
-            with pytest.raises(WorkflowUpdateFailedError) as failure:
-                await play.ask(update, argument)
-            assert "cancelling" in str(failure.value.cause)
-        play.campaign.let_go(CHUNK)
-        assert (await play.end()).reason == "first"
-
-
 async def test_more_lanes_are_used_at_once(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 100, lanes=2, chunk_size=5) as play:
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         reply = await play.ask(CampaignWorkflow.set_limits, Pacing(concurrency=12, per_second=3))
         await play.until(lambda: play.campaign.lanes == 12)
         play.campaign.let_go(CHUNK)
@@ -225,7 +126,7 @@ async def test_more_lanes_are_used_at_once(stage: Stage) -> None:
 
 async def test_fewer_lanes_than_run_now_start_none_until_enough_have_ended(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 200, lanes=20, chunk_size=2) as play:
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         await play.until(lambda: play.campaign.lanes == 20)
         await play.ask(CampaignWorkflow.set_limits, Pacing(concurrency=3))
         play.campaign.lanes_peak = 0
@@ -250,7 +151,7 @@ async def test_failed_targets_are_tried_again_while_it_runs(stage: Stage) -> Non
 async def test_targets_are_added_while_it_runs(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 20) as play:
         play.campaign.files[2] = [[DELIVERED]] * 30
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         reply = await play.ask(CampaignWorkflow.add_targets, Addition(file_id=2))
         play.campaign.let_go(CHUNK)
         assert (await play.end()).snapshot.books.succeeded == 50
@@ -302,27 +203,6 @@ async def test_a_pause_while_the_books_are_being_closed_holds(stage: Stage) -> N
         assert (await play.end()).status is CampaignStatus.COMPLETED
 
 
-@pytest.mark.parametrize("step", [IMPORT, "requeue_failed"])
-async def test_a_cancel_while_an_update_is_at_work_leaves_nothing_open(stage: Stage, step: str) -> None:
-    async with stage.play([RECEIPT], [REFUSED]) as play:
-        play.campaign.files[2] = [[DELIVERED]] * 30
-        await play.until_written(CampaignStatus.SETTLING)
-        play.campaign.hold(step)
-        update, argument = (
-            (CampaignWorkflow.add_targets, Addition(file_id=2))
-            if step == IMPORT
-            else (CampaignWorkflow.retry_failed, Retry())
-        )
-        asking = asyncio.create_task(play.ask(update, argument))
-        await play.until(lambda: play.campaign.running[step] == 1)
-        await play.handle.signal(CampaignWorkflow.cancel_soon)
-        await play.until_written(CampaignStatus.CANCELLING)
-        await asyncio.sleep(0.2)
-        play.campaign.let_go(step)
-        await asking
-        await play.end()
-
-
 async def test_a_file_that_cannot_be_added_is_refused_and_harms_nobody(stage: Stage) -> None:
     async with stage.play([RECEIPT]) as play:
         await play.until_written(CampaignStatus.SETTLING)
@@ -338,7 +218,7 @@ async def test_a_file_that_cannot_be_added_is_refused_and_harms_nobody(stage: St
 
 async def test_a_store_that_stays_shut_is_opened_again_without_turning_in_circles(stage: Stage) -> None:
     async with stage.play(*[[DELIVERED]] * 3) as play:
-        await _in_mid_chunk(play)
+        await play.into_a_chunk()
         play.campaign.open = False
         play.campaign.let_go(CHUNK)
         await play.end()
@@ -354,14 +234,3 @@ async def test_an_ended_campaign_is_opened_again_for_its_failures(stage: Stage) 
         state = await play.end()
     assert state.snapshot.books.succeeded == 2
     assert play.campaign.contacts == 3
-
-
-async def _in_mid_chunk(play: Play, contacts: int = 0) -> None:
-    """Stop a chunk after so many contacts."""
-    play.campaign.hold(CHUNK, contacts)
-    await play.until(lambda: play.campaign.running[CHUNK] > 0 and play.campaign.contacts == contacts)
-
-
-async def _in_mid_import(play: Play) -> None:
-    play.campaign.hold(IMPORT)
-    await play.until(lambda: play.campaign.running[IMPORT] > 0)
