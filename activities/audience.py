@@ -17,7 +17,7 @@ from activities.heartbeat import beating
 from clarion.audience.checks import CheckedRow, RowChecker
 from clarion.audience.source import open_audience
 from clarion.contracts import ImportOrder, Snapshot
-from clarion.domain.errors import Conflict
+from clarion.domain.errors import Conflict, NotFound
 from clarion.store.files import AudienceFile
 from clarion.store.store import Store
 
@@ -47,6 +47,9 @@ class AudienceActivities:
         async with as_failures():
             store = self._store
             file = await in_thread(store.files.get, order.file_id)
+            if file.campaign_key != order.campaign.key:
+                message = f"there is no audience file {order.file_id} of this campaign"
+                raise NotFound(message)
             reading = Reading(file.rows_read)
             async with beating(lambda: {"rows": reading.rows}, on_shutdown=reading.stop.set):
                 if file.imported_at is None:

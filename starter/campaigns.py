@@ -33,6 +33,9 @@ from workflows.showing import HOW_TO, first_search_attributes, static_summary
 PRIORITY_KEYS = {Urgency.HIGH: 1, Urgency.NORMAL: 3, Urgency.LOW: 5}
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+CLOSES_WITHIN = 5.0
+"""Seconds to wait for the workflow of a campaign that has ended before it is opened again."""
+
 ANSWER_WITHIN = 15.0
 """Seconds to wait for a worker's answer to an update."""
 
@@ -174,26 +177,43 @@ class Campaigns:
         key = campaign.ref.key
         await asyncio.to_thread(self.store.campaigns.set_status, key, CampaignStatus.PREPARING, "", time.time())
         try:
-            await client.start_workflow(
-                CampaignWorkflow.run,
-                given,
-                id=workflow_id(campaign),
-                task_queue=self.settings.task_queue,
-                id_reuse_policy=reuse,
-                static_summary=static_summary(given),
-                static_details=HOW_TO,
-                search_attributes=first_search_attributes(given),
-                priority=Priority(
-                    priority_key=PRIORITY_KEYS[campaign.spec.priority], fairness_key=campaign.ref.tenant[:64]
-                ),
-            )
+            await self._start_workflow(client, campaign, given, reuse)
         except (RPCError, WorkflowAlreadyStartedError) as error:
             await asyncio.to_thread(self.store.campaigns.set_status, key, was, "", time.time())
             raise _not_started(campaign, error) from None
 
+    async def _start_workflow(
+        self, client: Client, campaign: Campaign, given: CampaignInput, reuse: WorkflowIDReusePolicy
+    ) -> None:
+        until = time.monotonic() + CLOSES_WITHIN
+        while True:
+            try:
+                await client.start_workflow(
+                    CampaignWorkflow.run,
+                    given,
+                    id=workflow_id(campaign),
+                    task_queue=self.settings.task_queue,
+                    id_reuse_policy=reuse,
+                    static_summary=static_summary(given),
+                    static_details=HOW_TO,
+                    search_attributes=first_search_attributes(given),
+                    priority=Priority(
+                        priority_key=PRIORITY_KEYS[campaign.spec.priority], fairness_key=campaign.ref.tenant[:64]
+                    ),
+                )
+            except WorkflowAlreadyStartedError:
+                # The store learns of a campaign's end a moment before its workflow has closed.
+                if reuse is WorkflowIDReusePolicy.REJECT_DUPLICATE or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
+
     def _input_of(self, campaign: Campaign, reopen: Retry | None) -> CampaignInput:
         spec = campaign.spec
-        files = self.store.files.of_campaign(campaign.ref.key)
+        # Rows that a cancel kept from being imported stay out: nobody asked for them again.
+        cancelled = campaign.status is CampaignStatus.CANCELLED
+        files = [] if cancelled else self.store.files.of_campaign(campaign.ref.key)
         return CampaignInput(
             campaign=campaign.ref,
             channel=spec.channel,

@@ -148,6 +148,32 @@ async def test_a_file_that_is_not_there_is_refused_and_harms_nobody(site: Site, 
     assert "there is no audience file number 987654" in str(refusal.value.cause)
 
 
+async def test_a_file_of_another_campaign_is_refused(site: Site, awaiting: Run, tmp_path: Path) -> None:
+    other = await site.start(numbers(1))
+    await other.end()
+    theirs = await asyncio.to_thread(
+        site.store.files.keep, await other.key(), write_people(tmp_path / "theirs.csv", numbers(3))
+    )
+    handle = site.client.get_workflow_handle(workflow_id(await site.campaigns.find(awaiting.id)))
+    with pytest.raises(WorkflowUpdateFailedError) as refusal:
+        await handle.execute_update("add_targets", {"file_id": theirs})
+    assert f"there is no audience file {theirs} of this campaign" in str(refusal.value.cause)
+
+
+async def test_a_terminated_campaign_goes_on_when_it_is_resumed(site: Site) -> None:
+    everybody = numbers(60)
+    run = await site.start(everybody, limits=SLOW)
+    await run.until(lambda progress: progress.books.succeeded >= 5)
+    await site.client.get_workflow_handle(workflow_id(await site.campaigns.find(run.id))).terminate("by mistake")
+    with pytest.raises(Conflict, match="clarion resume"):
+        await site.campaigns.pause(run.id)
+    reply = await site.campaigns.resume(run.id)
+    assert "terminated in Temporal" in reply.message
+    done = await run.end()
+    assert (done.status, done.books) == closed(CampaignStatus.COMPLETED, succeeded=60)
+    assert await site.effects(everybody) == [1] * 60
+
+
 async def test_failures_are_tried_again_after_the_end(site: Site) -> None:
     odd, plain = magic("9001", "9002"), numbers(30)
     run = await site.start([*odd, *plain], retry={"attempts": 1})

@@ -47,6 +47,17 @@ def test_the_first_last_word_stands(scene: Scene) -> None:
     scene.books()
 
 
+def test_a_receipt_that_blames_the_account_stops_the_campaign(scene: Scene) -> None:
+    opened = scene.open_chunk()
+    scene.record(attempt := scene.contact(opened), sent())
+    scene.receive(attempt, "undelivered", code=30034)
+    assert scene.target(1).state == "waiting"
+    campaign = scene.store.campaigns.get(scene.key)
+    assert not campaign.open
+    assert "registered" in campaign.halt
+    scene.books()
+
+
 def test_a_passing_failure_in_a_receipt_is_tried_again(scene: Scene) -> None:
     opened = scene.open_chunk()
     scene.record(attempt := scene.contact(opened), sent())
