@@ -82,6 +82,7 @@ class Stack:
         address = f"{HOST}:{port}"
         # Both: a TEMPORAL_ADDRESS of the caller's must not lead our parts elsewhere.
         self.environment["TEMPORAL_ADDRESS"] = self.environment["CLARION_TEMPORAL_ADDRESS"] = address
+        self.environment["TEMPORAL_NAMESPACE"] = "default"
         self.environment["CLARION_TEMPORAL_UI_URL"] = f"http://{HOST}:{ui_port}"
         await self._start("temporal", command, lambda: _frontend_answers(address))
         return address
