@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select, update
@@ -128,7 +129,7 @@ class Claims:
                     .values(chunk=number, fence=fence)
                     .returning(*_CLAIMED)
                 )
-                rows = sorted(connection.execute(take), key=lambda row: (row.due_at, row.position))
+                rows = sorted(connection.execute(take), key=_in_turn)
                 found += [_claimed(campaign_key, row) for row in rows]
                 if len(found) >= limit:
                     break
@@ -250,14 +251,10 @@ def _is_later(known: Row[Any], execution: Execution) -> bool:
     return bool(known.ordered_at > execution.ordered_at + CLOCK_SLACK)
 
 
+_in_turn = itemgetter(len(_CLAIMED) - 1, 0)
+"""Puts claimed rows in the order in which they are due, then in that of the audience."""
+
+
 def _claimed(campaign_key: int, row: Row[Any]) -> ClaimedTarget:
-    return ClaimedTarget(
-        TargetKey(campaign_key, row.position),
-        TargetState(row.state),
-        row.address,
-        row.variables or "{}",
-        row.text,
-        row.time_zone,
-        row.segments,
-        row.attempts,
-    )
+    position, state, address, variables, *rest, _due_at = row
+    return ClaimedTarget(TargetKey(campaign_key, position), TargetState(state), address, variables or "{}", *rest)
