@@ -99,16 +99,22 @@ class Control:
     def _apply(self, settings: Settings) -> None:
         for name, world in self._worlds.items():
             world.settings = settings
+            world.calls.settle(settings)
             self._vendors[name].settle()
 
     def _effects(self, query: Mapping[str, str], _body: object) -> Json:
         detail = query.get("detail", "0") not in {"", "0", "false"}
-        return {name: world.effects.view(detail=detail) for name, world in self._worlds.items()}
+        return {
+            name: {**world.effects.view(detail=detail), "calls": world.calls.view(detail=detail)}
+            for name, world in self._worlds.items()
+        }
 
     def _times(self, query: Mapping[str, str], _body: object) -> Json:
         start, end = _number(query, "from_time", -ENDLESS), _number(query, "to_time", ENDLESS)
         names = [self._known(query["provider"])] if "provider" in query else list(self._worlds)
-        found = [at for name in names for at in self._worlds[name].effects.times(lambda at: start <= at <= end)]
+        worlds = [self._worlds[name] for name in names]
+        counted = [world.calls.effects if query.get("kind") == "calls" else world.effects for world in worlds]
+        found = [at for effects in counted for at in effects.times(lambda at: start <= at <= end)]
         return sorted(found)
 
     def _latest_exchanges(self, query: Mapping[str, str], _body: object) -> Json:
@@ -126,6 +132,7 @@ class Control:
         self._exchanges.clear()
         for name, world in self._worlds.items():
             world.effects.clear()
+            world.calls.reset()
             self._vendors[name].reset()
         self._clear_faults(query, body)
         return {}

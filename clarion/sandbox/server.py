@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from clarion.sandbox.callbacks import Callbacks
+from clarion.sandbox.calls import Switchboard
 from clarion.sandbox.control import Control
 from clarion.sandbox.decisions import Decisions
 from clarion.sandbox.effects import Effects
@@ -35,7 +36,14 @@ class Sandbox:
         self.exchanges = Exchanges()
         decisions = Decisions(seed)
         self.worlds = {
-            name: World(settings or Settings(), decisions, Effects(), VendorFaults(seed, name), self.callbacks)
+            name: World(
+                settings or Settings(),
+                decisions,
+                Effects(),
+                VendorFaults(seed, name),
+                self.callbacks,
+                Switchboard(decisions, settings or Settings()),
+            )
             for name in VENDORS
         }
         self.vendors = {name: build(self.worlds[name]) for name, build in VENDORS.items()}

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from clarion.sandbox.callbacks import Callbacks
+    from clarion.sandbox.calls import Switchboard
     from clarion.sandbox.decisions import Decisions
     from clarion.sandbox.effects import Effects
     from clarion.sandbox.faults import VendorFaults
@@ -76,6 +77,12 @@ class Settings(BaseModel):
     """Passwords that are answered as bad credentials."""
     max_concurrent: int | None = Field(default=None, gt=0)
     """Requests of one account under way at once; more are refused."""
+    max_calls: int | None = Field(default=None, gt=0)
+    """Calls of one account going on at once; a vendor that limits them refuses more."""
+    webhook_secret: str = Field(default="sandbox-secret", repr=False)
+    """Signs the webhooks of vendors that use a secret of their own for it (ElevenLabs)."""
+    webhook_urls: dict[str, str] = Field(default_factory=dict)
+    """Per provider: where webhooks go that a vendor takes from its own console and not from the request."""
     mix: dict[str, dict[str, Share]] = Field(default_factory=dict)
     """Per provider: share of each ending for numbers that decide nothing by themselves; the rest ends well."""
 
@@ -89,6 +96,7 @@ class World:
     effects: Effects
     faults: VendorFaults
     callbacks: Callbacks
+    calls: Switchboard
 
 
 class Vendor(Protocol):
