@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from clarion.domain.books import Books
-from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.domain.campaign import CampaignStatus, Channel, Priority
 
 
 class Contract(BaseModel):
@@ -49,12 +49,59 @@ class Snapshot(Contract):
     next_due_at: float | None = None
     """When the next target may be contacted or looked up, if any is waiting."""
     under_way: int = 0
-    """Contacts that have been started and not answered by the provider yet."""
+    """Contacts that have been started and not answered by the provider yet; of calls, those that have not ended."""
+    stages: dict[str, int] = {}
+    """Calls under way by how far they have come."""
+    awaits_rows: bool = False
+    """Another campaign may still send targets here."""
 
     @property
     def nothing_left(self) -> bool:
         """Whether there is nothing to do and nothing to wait for."""
-        return self.books.open == 0 and self.next_due_at is None
+        return self.books.open == 0 and self.next_due_at is None and not self.awaits_rows
+
+
+class LaneGrant(Contract):
+    """How many lanes an account lets a campaign hold from now on."""
+
+    number: int = 0
+    """Counts up with every grant to a campaign; a later one replaces those before it."""
+    lanes: int = 0
+    queued: bool = False
+    """The campaign waits for its turn to run at all."""
+    reason: str = ""
+    """Why there are fewer lanes than it would like."""
+
+
+class LaneRequest(Contract):
+    """What a campaign tells its account."""
+
+    workflow_id: str
+    chain: str
+    """Tells one life of a campaign's workflow from the next; continue-as-new keeps it."""
+    number: int
+    """Counts up with every request of a chain; an older one that comes late says nothing."""
+    campaign: CampaignRef
+    name: str = ""
+    priority: Priority = Priority.NORMAL
+    wants: int = 0
+    """Lanes it could use now; it never holds more than this and its last grant allow."""
+    excess: int = 0
+    """Lanes still busy beyond that, because calls in them have not ended."""
+    seen: int = 0
+    """Number of the last grant it has taken note of."""
+
+
+class AccountRef(Contract):
+    """Which account."""
+
+    tenant: str
+    account: str
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of its workflow in Temporal."""
+        return f"account/{self.tenant}/{self.account}"
 
 
 class CampaignState(Contract):
@@ -76,6 +123,13 @@ class CampaignState(Contract):
     """Epoch seconds."""
     by_temporal: bool = False
     """Cancelled through Temporal's own request: the workflow ends as cancelled there, too."""
+    hang_up: bool = False
+    """Calls under way are ended instead of waited for."""
+    grant: LaneGrant = LaneGrant()
+    """The last one of its account; means nothing where no account is asked."""
+    requests: int = 0
+    """Requests sent to its account."""
+    fallback_started: bool = False
     runs: int = 1
 
 
@@ -104,6 +158,13 @@ class CampaignInput(Contract):
     """Started again after its end, to try these failures once more."""
     carried: CampaignState | None = None
     """What an earlier run handed over at continue-as-new."""
+    account: AccountRef | None = None
+    """The account that hands out lanes; None where nobody has to be asked."""
+    priority: Priority = Priority.NORMAL
+    longest: float = 0.0
+    """Seconds a single contact may last; 0 for those that are over at once."""
+    has_fallback: bool = False
+    """Whether texts go to those who were not reached."""
 
 
 class ImportOrder(Contract):
@@ -151,6 +212,8 @@ class StatusChange(Contract):
     reason: str = ""
     open: bool | None = None
     """Whether new contacts may start; None leaves it."""
+    hang_up: bool = False
+    """Whether calls under way are to be ended."""
 
 
 class PacingChange(Contract):

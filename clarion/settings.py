@@ -8,6 +8,8 @@ configuration file (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, TLS, API key),
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
@@ -20,26 +22,71 @@ RUNNING_FILE = "running.env"
 """In home: how to reach the parts that ``clarion up`` has started."""
 
 
+class Provider(StrEnum):
+    """The vendors that accounts can be with."""
+
+    TWILIO = "twilio"
+    RETELL = "retell"
+    ELEVENLABS = "elevenlabs"
+    EXOTEL = "exotel"
+
+
+NEEDED: Mapping[Provider, tuple[str, ...]] = {
+    Provider.TWILIO: ("sid",),
+    Provider.RETELL: ("from_number",),
+    Provider.ELEVENLABS: ("phone_number_id",),
+    Provider.EXOTEL: ("sid", "api_key", "from_number"),
+}
+"""What an account must have beside its auth token."""
+
+
 class Account(BaseModel):
     """A provider account: credentials, sender and the limits that all campaigns on it share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    provider: str = Field("twilio", pattern="^twilio$", description="Vendor of this account.")
-    sid: str = Field(description="Account SID (AC…).")
-    auth_token: SecretStr = Field(description="Auth token; also signs the webhooks.")
+    provider: Provider = Field(Provider.TWILIO, description="Vendor: twilio, retell, elevenlabs or exotel.")
+    sid: str = Field("", description="Account SID at Twilio (AC…) or Exotel.")
+    auth_token: SecretStr = Field(
+        description="Twilio's auth token, which also signs the webhooks; Retell's, ElevenLabs' API key; Exotel's token."
+    )
+    api_key: str | None = Field(None, description="Exotel's API key.")
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="ElevenLabs: signs its webhooks. Exotel: stands in the webhooks' address, as they are unsigned.",
+    )
     from_number: str | None = Field(None, description="Sender number in E.164; or give a messaging service.")
-    messaging_service: str | None = Field(None, description="Messaging Service SID (MG…) instead of a number.")
+    messaging_service: str | None = Field(
+        None, description="Messaging Service SID (MG…) instead of a number, for texts."
+    )
+    phone_number_id: str | None = Field(None, description="ElevenLabs' id of the number that calls come from.")
+    agent: str | None = Field(None, description="Agent, or Exotel's flow, of campaigns that name none.")
     base_url: str | None = Field(None, description="Another address for the vendor's API: the sandbox.")
     price_per_segment: float = Field(0.0083, ge=0, description="Money per text segment, for budgets and estimates.")
+    price_per_minute: float = Field(
+        0.1, ge=0, description="Money per minute of a call, for budgets, and where the vendor names no price."
+    )
     per_second: float | None = Field(None, gt=0, description="Texts a second over all campaigns of the account.")
     per_minute: float | None = Field(None, gt=0, description="Texts a minute over all campaigns of the account.")
     per_hour: float | None = Field(None, gt=0, description="Texts an hour over all campaigns of the account.")
+    calls_at_once: int = Field(50, ge=1, le=1000, description="Calls at once over all campaigns of the account.")
+    inbound_reserve: float = Field(0.0, ge=0, lt=1, description="Share of these kept free for people who call you.")
+    calls_per_second: float | None = Field(1.0, gt=0, description="Calls a second over all campaigns of the account.")
+    calls_per_minute: float | None = Field(30.0, gt=0, description="Calls a minute over all campaigns of the account.")
+    calls_per_hour: float | None = Field(300.0, gt=0, description="Calls an hour over all campaigns of the account.")
+    campaigns_at_once: int = Field(3, ge=1, le=100, description="Call campaigns that run at once; others are queued.")
+    poll_after: float = Field(
+        20.0, gt=0, description="Seconds without a webhook after which the vendor is asked how a call stands."
+    )
     timeout: float = Field(10.0, gt=0, description="Seconds to wait for the provider's answer.")
 
     @model_validator(mode="after")
-    def _one_sender(self) -> Self:
-        if (self.from_number is None) == (self.messaging_service is None):
+    def _is_complete(self) -> Self:
+        for name in NEEDED[self.provider]:
+            if not getattr(self, name):
+                message = f"an account with {self.provider} needs {name}"
+                raise ValueError(message)
+        if self.provider is Provider.TWILIO and (self.from_number is None) == (self.messaging_service is None):
             message = "give either from_number or messaging_service"
             raise ValueError(message)
         return self

@@ -49,6 +49,8 @@ class Verdict:
     """The fault lies with the account or sender: every target would meet it, so the campaign stops by itself."""
     suppress: bool = False
     """The person opted out: nobody of this tenant may contact the address again."""
+    succeeded: bool = False
+    """Takes an outcome that is no success by itself for one: the voicemail was left its message."""
     provider_reference: str | None = None
     provider_status: str | None = None
     provider_code: str | None = None
@@ -65,7 +67,15 @@ class Standing:
     """Epoch seconds: next try, lookup, or the deadline for a receipt; NEVER for final states."""
 
 
-SUCCESSES = frozenset({Outcome.SENT, Outcome.DELIVERED})
+SUCCESSES = frozenset({Outcome.SENT, Outcome.DELIVERED, Outcome.ANSWERED})
+
+_AT_ONCE = {
+    Outcome.UNKNOWN: TargetState.UNKNOWN,
+    Outcome.PLACED: TargetState.ACTIVE,
+    Outcome.CANCELLED: TargetState.CANCELLED,
+    Outcome.OPTED_OUT: TargetState.SKIPPED,
+}
+"""What follows from these outcomes, whatever the rules say."""
 
 
 def standing_after(
@@ -77,14 +87,12 @@ def standing_after(
     In a campaign that is no longer ``running`` nothing is tried again.
     """
     outcome = verdict.outcome
-    if outcome is Outcome.UNKNOWN:
-        return Standing(TargetState.UNKNOWN, outcome, now)
-    if outcome in SUCCESSES:
+    if outcome in _AT_ONCE:
+        return Standing(_AT_ONCE[outcome], outcome, now if outcome is Outcome.UNKNOWN else NEVER)
+    if outcome in SUCCESSES or verdict.succeeded:
         if verdict.final or receipt_wait <= 0:
             return Standing(TargetState.SUCCEEDED, outcome, NEVER)
         return Standing(TargetState.ACTIVE, outcome, now + receipt_wait)
-    if outcome is Outcome.OPTED_OUT:
-        return Standing(TargetState.SKIPPED, outcome, NEVER)
     if verdict.retryable and running:
         due_at = next_try(rules, tries, outcome, now, verdict.at_least)
         if due_at is not None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from clarion.domain.audience import AudienceSpec, Feed
+from clarion.domain.call import BreakerRules, CallSpec
 from clarion.domain.duration import Duration
-from clarion.domain.errors import BadInput, did_you_mean
+from clarion.domain.errors import BadInput
+from clarion.domain.fallback import FallbackSpec
 from clarion.domain.fields import Amount, Count, Instant, Part, Rate, Word
 from clarion.domain.pace import spacing
-from clarion.domain.phone import known_region, regions
 from clarion.domain.problems import refusal, sentences, shown
 from clarion.domain.retry import RetryRules
-from clarion.domain.template import Template
+from clarion.domain.template import checked_text
 from clarion.domain.window import Window
 
 LATE_START = 60.0
@@ -71,49 +73,6 @@ class Priority(StrEnum):
 SMS_PER_SECOND = {Priority.HIGH: 8.0, Priority.NORMAL: 5.0, Priority.LOW: 2.0}
 
 
-_COLUMN = "the name of the column with "
-
-
-class AudienceSpec(Part):
-    """Where the targets come from, and which columns mean what; the other columns are variables of the text."""
-
-    file: Annotated[Word, Field(description="the path of a CSV, XLSX or JSON Lines file")]
-    address: Annotated[Word, Field(description=_COLUMN + "the phone numbers")]
-    sheet: Annotated[Word | None, Field(description="the name of a sheet of the XLSX file")] = None
-    time_zone: Annotated[Word | None, Field(description=_COLUMN + "time zones")] = None
-    message: Annotated[Word | None, Field(description=_COLUMN + "each row's own text")] = None
-    """The column with a row's own text, which is sent as it stands."""
-    region: Annotated[str | None, Field(description='a country code such as "US"')] = None
-    """The region (ISO 3166) of phone numbers without a country code."""
-    delimiter: Annotated[str | None, Field(description='one character such as ";", or "tab"')] = None
-    encoding: Annotated[str | None, Field(description='an encoding such as "utf-8" or "windows-1252"')] = None
-
-    @field_validator("region")
-    @classmethod
-    def _known_region(cls, region: str | None) -> str | None:
-        code = region.strip().upper() if region is not None else None
-        if code is not None and not known_region(code):
-            near = ' (did you mean "GB"?)' if code == "UK" else did_you_mean(code, regions())
-            raise refusal(f'"{region}" is not a region{near}; give the two letters of a country, such as "US" or "DE"')
-        return code
-
-    @field_validator("delimiter")
-    @classmethod
-    def _one_character(cls, delimiter: str | None) -> str | None:
-        found = "\t" if delimiter in ("tab", "\\t") else delimiter
-        if found is not None and (len(found) != 1 or found in '"\r\n'):
-            raise refusal(f'{shown(delimiter)} cannot separate cells; give one character such as ";", or "tab"')
-        return found
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, encoding: str | None) -> str | None:
-        try:
-            return None if encoding is None else codecs.lookup(encoding).name
-        except (LookupError, ValueError):
-            raise refusal(f'"{encoding}" is not an encoding; give for example "utf-8" or "windows-1252"') from None
-
-
 class Limits(Part):
     """How many contacts at once, and how many in any second, minute and hour; without a rate the priority decides."""
 
@@ -121,6 +80,8 @@ class Limits(Part):
     per_second: Rate = None
     per_minute: Rate = None
     per_hour: Rate = None
+    per_person_per_day: Annotated[Count, Field(ge=1, le=20, description="a whole number from 1 to 20")] = 3
+    """Calls to one number within 24 hours, counted over all campaigns."""
 
 
 class ChunkRules(Part):
@@ -136,6 +97,13 @@ class Receipts(Part):
     wait: Annotated[Duration, Field(description='a length of time such as "1h"')] = 3600.0
 
 
+_CHANNEL_DEFAULTS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    # Calls last minutes: fewer at once, longer chunks, and a delay that does not grow into the next day.
+    Channel.CALL: {"limits": {"concurrency": 3}, "chunk": {"seconds": 300.0}, "retry": {"backoff": 1.0}}
+}
+"""By channel and group: what counts where a campaign's file says nothing."""
+
+
 class CampaignSpec(Part):
     """A campaign as its file describes it."""
 
@@ -149,6 +117,10 @@ class CampaignSpec(Part):
     ] = "main"
     audience: Annotated[AudienceSpec, Field(description="a group with the keys file and address")]
     message: Annotated[str | None, Field(description="the text to send")] = None
+    call: Annotated[CallSpec | None, Field(description="a group of keys such as agent, prompt and max_minutes")] = None
+    fallback: Annotated[FallbackSpec | None, Field(description="a group with the keys on and message")] = None
+    breaker: Annotated[BreakerRules, Field(description="a group with the keys share, of and at_least")] = BreakerRules()
+    feed: Annotated[Feed | None, Field(description="a group with the keys campaign and outcomes")] = None
     limits: Annotated[Limits, Field(description="a group of keys such as concurrency and per_second")] = Limits()
     priority: Annotated[Priority, Field(description="high, normal or low")] = Priority.NORMAL
     retry: Annotated[RetryRules, Field(description="a group of keys such as attempts and delay")] = RetryRules()
@@ -163,18 +135,19 @@ class CampaignSpec(Part):
     receipts: Annotated[Receipts, Field(description="a group with the key wait")] = Receipts()
     chunk: Annotated[ChunkRules, Field(description="a group with the keys size and seconds")] = ChunkRules()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_channel(cls, given: object) -> object:
+        defaults = _CHANNEL_DEFAULTS.get(str(given.get("channel"))) if isinstance(given, dict) else None
+        if not isinstance(given, dict) or defaults is None:
+            return given
+        groups = {name: group for name, group in defaults.items() if isinstance(given.get(name, {}), dict)}
+        return given | {name: {**group, **given.get(name, {})} for name, group in groups.items()}
+
     @field_validator("message")
     @classmethod
     def _usable_text(cls, message: str | None) -> str | None:
-        if message is None:
-            return None
-        if not message.strip():
-            raise refusal("the text is empty; write the text to send")
-        try:
-            Template.parse(message)
-        except BadInput as problem:
-            raise refusal(str(problem)) from None
-        return message
+        return None if message is None else checked_text(message)
 
     @model_validator(mode="after")
     def _has_text(self) -> Self:
@@ -182,6 +155,16 @@ class CampaignSpec(Part):
             raise refusal(
                 "message is missing; give the text to send, or the column with each row's own text in audience.message"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_channel(self) -> Self:
+        if self.channel is Channel.CALL and self.call is None:
+            raise refusal("call is missing; give a group of keys such as agent, prompt, first_message and max_minutes")
+        if self.channel is not Channel.CALL:
+            for name in ("call", "fallback"):
+                if getattr(self, name) is not None:
+                    raise refusal(f"{name} belongs to campaigns of channel call; this one has channel {self.channel}")
         return self
 
 

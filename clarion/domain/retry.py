@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from clarion.domain.duration import Duration
 from clarion.domain.fields import Amount, Count, Part
 from clarion.domain.problems import refusal
 from clarion.domain.target import Outcome
 
-RETRYABLE = (Outcome.FAILED, Outcome.UNDELIVERED)
+RETRYABLE = (Outcome.FAILED, Outcome.UNDELIVERED, Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL)
 """Outcomes another try can change. `unknown` is looked up and never retried on a guess."""
+
+BY_DEFAULT = tuple(outcome for outcome in RETRYABLE if outcome is not Outcome.VOICEMAIL)
+"""Whose voicemail answered is not called again unless a campaign says so."""
 
 LONGEST_DELAY = 7 * 86_400.0
 """Seconds; growing delays stop growing here."""
+
+Attempts = Annotated[Count, Field(ge=1, le=20, description="a whole number from 1 (no retry) to 20")]
+Delay = Annotated[Duration, Field(description='a length of time such as "30m"')]
+Backoff = Annotated[Amount, Field(ge=1, le=10, description="a number from 1 (always the same delay) to 10")]
+
+
+class OutcomeRetry(Part):
+    """What is different after one outcome; what is not given is as in the rules around it."""
+
+    attempts: Attempts | None = None
+    delay: Delay | None = None
+    backoff: Backoff | None = None
 
 
 class RetryRules(Part):
     """How many tries a target gets, how far apart (the delay times `backoff` after each), and after which outcomes."""
 
-    attempts: Annotated[Count, Field(ge=1, le=20, description="a whole number from 1 (no retry) to 20")] = 3
-    delay: Annotated[Duration, Field(description='a length of time such as "30m"')] = 1800.0
-    backoff: Annotated[Amount, Field(ge=1, le=10, description="a number from 1 (always the same delay) to 10")] = 2.0
+    attempts: Attempts = 3
+    delay: Delay = 1800.0
+    backoff: Backoff = 2.0
     on: Annotated[tuple[Outcome, ...], Field(description=f"a list of outcomes out of {', '.join(RETRYABLE)}")] = (
-        RETRYABLE
+        BY_DEFAULT
+    )
+    exclude_voicemail: Annotated[bool | None, Field(description="true or false")] = None
+    """False calls people again whose voicemail answered, as does `voicemail` in `on`; true never does."""
+    per_outcome: dict[Outcome, OutcomeRetry] = Field(
+        default_factory=dict, description="a group of outcomes, each with attempts, delay or backoff"
     )
 
     @field_validator("on")
@@ -37,13 +57,33 @@ class RetryRules(Part):
                 raise refusal(problem)
         return tuple(dict.fromkeys(on))
 
+    @field_validator("per_outcome")
+    @classmethod
+    def _only_known(cls, rules: dict[Outcome, OutcomeRetry]) -> dict[Outcome, OutcomeRetry]:
+        cls._only_retryable(tuple(rules))
+        return rules
+
+    @model_validator(mode="after")
+    def _one_word_on_voicemail(self) -> Self:
+        if self.exclude_voicemail and Outcome.VOICEMAIL in self.on:
+            raise refusal("voicemail stands in on, and exclude_voicemail is true; leave one of them out")
+        return self
+
+    @property
+    def retried(self) -> frozenset[Outcome]:
+        """The outcomes after which a target is tried again."""
+        more = {Outcome.VOICEMAIL} if self.exclude_voicemail is False else set()
+        return frozenset({*self.on, *more})
+
 
 def next_try(rules: RetryRules, tries_done: int, outcome: Outcome, now: float, at_least: float = 0.0) -> float | None:
     """Return when to try again (epoch seconds), or None when this outcome was the last word.
 
     `at_least` is a delay in seconds that the provider or its error asks for; it lengthens the delay and adds no try.
     """
-    if outcome not in rules.on or tries_done >= rules.attempts:
+    special = rules.per_outcome.get(outcome, OutcomeRetry())
+    if outcome not in rules.retried or tries_done >= (special.attempts or rules.attempts):
         return None
-    delay = min(rules.delay * rules.backoff ** max(tries_done - 1, 0), LONGEST_DELAY)
+    first = rules.delay if special.delay is None else special.delay
+    delay = min(first * (special.backoff or rules.backoff) ** max(tries_done - 1, 0), LONGEST_DELAY)
     return now + max(delay, at_least)

@@ -32,6 +32,16 @@ FINAL = (TargetState.SUCCEEDED, TargetState.FAILED, TargetState.SKIPPED, TargetS
 class Outcome(StrEnum):
     """How an attempt ended, or how a target was settled without one, in our words."""
 
+    PLACED = "placed"
+    """A call that the provider has taken on and that has not ended."""
+    ANSWERED = "answered"
+    """A person answered the call."""
+    VOICEMAIL = "voicemail"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    """Busy, or declined."""
+    CANCELLED = "cancelled"
+    """Hung up by us before anybody answered."""
     SENT = "sent"
     """Accepted by the provider; the last word when no receipt comes."""
     DELIVERED = "delivered"

@@ -14,6 +14,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from clarion.domain.errors import BadInput, ClarionError, did_you_mean
+from clarion.domain.problems import refusal
 
 MAX_SOURCE = 65_536
 """Characters of a template."""
@@ -164,6 +165,17 @@ class Template:
             raise MissingVariable(missing.message or "") from None
         except Exception as error:
             raise BadInput(f"the text cannot be filled in: {error}") from error
+
+
+def checked_text(text: str) -> str:
+    """Return a campaign's text as it is; raises a refusal when it is empty or could never be filled in."""
+    if not text.strip():
+        raise refusal("the text is empty; write the text, or leave the key out")
+    try:
+        Template.parse(text)
+    except BadInput as problem:
+        raise refusal(str(problem)) from None
+    return text
 
 
 def _check(node: nodes.Node) -> set[str]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from clarion.domain.attempt import Verdict
+from clarion.domain.call import CallWord, MachineRule, Script
 from clarion.domain.errors import ClarionError
 
 
@@ -148,4 +149,101 @@ class ReceiptReader(Protocol):
 
     def inbound(self, form: Mapping[str, str]) -> InboundText:
         """Read an inbound text. Raises BadInput when the form is not one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingCall:
+    """A call to be placed, or one to be looked up."""
+
+    attempt: str
+    to: str
+    sender: str | None
+    """The campaign's own number; None takes the account's."""
+    script: Script
+    longest: float
+    """Seconds from the answer after which the provider has to end it."""
+    machine: MachineRule
+
+
+class Dialer(Protocol):
+    """Places calls through one account. Never retries by itself."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which a request is given up."""
+        ...
+
+    async def place(self, call: OutgoingCall) -> CallWord:
+        """Place a call once; the word says `placed`, with the provider's reference.
+
+        Raises RateLimited (also for too many calls at once), Unavailable, OutcomeUnknown, AccountBroken or Rejected.
+        """
+        ...
+
+    async def look(self, reference: str) -> CallWord:
+        """Say how a call stands.
+
+        Raises NotFound when the provider knows no such call; RateLimited, Unavailable, OutcomeUnknown (here: could not
+        be read) or AccountBroken.
+        """
+        ...
+
+    async def find(self, call: OutgoingCall, since: float, known: Collection[str]) -> CallWord | None:
+        """Look for a call that may have been placed after ``since`` (epoch seconds) and is not in ``known`` references.
+
+        None means that the provider has nothing of the kind. Raises as ``look`` does.
+        """
+        ...
+
+    async def hang_up(self, reference: str) -> bool:
+        """End a call. False: this provider offers no way to. A call that is over already counts as ended.
+
+        Raises RateLimited, Unavailable, OutcomeUnknown or AccountBroken.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Prove that the credentials are accepted, without calling anyone. Raises ProviderError."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A request of a provider as it came in."""
+
+    url: str
+    """The public address, query included."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallReceipt:
+    """A provider's later word on a call."""
+
+    attempt: str | None
+    """Our attempt id, where the webhook carries one."""
+    provider_reference: str
+    word: CallWord | None
+    """None: a hint that something happened, which has to be asked for: the webhook is not signed."""
+
+
+class CallReader(Protocol):
+    """Reads one vendor's webhooks about calls."""
+
+    def verify(self, webhook: Webhook, now: float) -> bool:
+        """Whether the vendor really sent this, at about ``now`` (epoch seconds)."""
+        ...
+
+    def receipt(self, payload: str, attempt: str | None) -> CallReceipt | None:
+        """Read a stored body; ``attempt`` is what its address carried. None: it tells nothing about a call's life.
+
+        Raises BadInput when it is not a webhook about a call.
+        """
         ...

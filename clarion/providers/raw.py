@@ -14,9 +14,9 @@ class RawReceipt:
     provider: str
     account: str
     """Name of the account in the settings."""
-    kind: Literal["status", "inbound"]
+    kind: Literal["status", "inbound", "call"]
     payload: str
-    """The form, urlencoded as it was received."""
+    """The body as it was received: a form, urlencoded, or JSON."""
     attempt: str | None
     """Our attempt id, where the address carried one."""
     received_at: float

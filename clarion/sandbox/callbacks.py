@@ -34,6 +34,8 @@ class Post:
     url: str
     body: bytes
     headers: Mapping[str, str]
+    told: asyncio.Event | None = None
+    """Set once the receiver has answered, or could not be reached: for those who must not speak before it."""
 
 
 Render = Callable[[], Post | None]
@@ -161,6 +163,8 @@ class Callbacks:
         if letter.post is None:
             return
         self._latest.append((letter.post, status))
+        if letter.post.told is not None:
+            letter.post.told.set()
         if status is None or status >= 500:
             if failures < len(RETRY_DELAYS):
                 counts.retried += 1

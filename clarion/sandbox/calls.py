@@ -15,7 +15,7 @@ number                 what happens to calls to it
 …9107                  refused at once: no number that can be called
 …9108                  a person with a slow greeting: silence first, so that detection takes its time
 …9109                  a person answers, and no webhook ever tells of it
-…9110                  a person answers, and the webhooks come before the create's own answer
+…9110                  a person answers at once, and the webhooks come before the create's own answer
 …9111                  the create's first answer is lost: the connection closes, the call goes on
 …9112                  a person answers and asks never to be called again
 …9113                  a person answers and talks until the longest time is up
@@ -81,7 +81,7 @@ class CallFate:
     silent: bool = False
     """No webhook is ever sent."""
     hasty: bool = False
-    """Webhooks come before the create's own answer."""
+    """It rings and is answered at once; webhooks come before the create's own answer."""
     answer_lost: bool = False
     """The first create's answer is lost on its way."""
     do_not_call: bool = False
@@ -175,6 +175,10 @@ class PhoneCall:
         """Whether another call to the same number would be one too many: it goes on, or a person has answered it."""
         return self.stage(now) is not Stage.OVER or (self.ending is Ending.ANSWERED and self.talked > 0)
 
+    def asked_never_again(self, now: float) -> bool:
+        """Whether the person has by now asked never to be called again."""
+        return self.fate.do_not_call and self.talked > 0 and self.stage(now) is Stage.OVER
+
 
 class CallFates:
     """Decides the fate of calls to every number."""
@@ -252,8 +256,9 @@ class Switchboard:
         now, scale = self._clock(), self._scale
         earlier = self._to.setdefault(to, [])
         fate = self._fates.of(to)
-        self.effects.accept(to, now, standing=sum(call.stands(now) for call in earlier))
-        rings_at = now + wait + scale * DIAL_AFTER
+        opted_out = any(call.asked_never_again(now) for call in earlier)
+        self.effects.accept(to, now, standing=sum(call.stands(now) for call in earlier), opted_out=opted_out)
+        rings_at = now + wait + (0.0 if fate.hasty else scale * DIAL_AFTER)
         call = PhoneCall(
             call_id, account, to, sender, fate, len(earlier) + 1, now, rings_at, None, rings_at, dict(order)
         )
@@ -289,7 +294,8 @@ class Switchboard:
         _, _, early, late = self._decisions.shares(f"{call.to}/{call.nth}")
         match call.ending:
             case Ending.ANSWERED | Ending.VOICEMAIL:
-                call.answers_at = call.rings_at + scale * (PICKUP_AFTER[0] + PICKUP_AFTER[1] * early)
+                pickup = 0.0 if call.fate.hasty else PICKUP_AFTER[0] + PICKUP_AFTER[1] * early
+                call.answers_at = call.rings_at + scale * pickup
                 span = TALK_FOR if call.ending is Ending.ANSWERED else MESSAGE_FOR
                 talk = longest if call.fate.endless else min(longest, span[0] + span[1] * late)
                 call.ends_at = call.answers_at + scale * talk

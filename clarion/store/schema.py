@@ -54,6 +54,9 @@ campaigns = Table(
     Column("spent", BigInteger, nullable=False, default=0, comment="millionths"),
     Column("total", BigInteger, nullable=False, default=0, comment="rows the audience holds, counted apart from books"),
     Column("fences", BigInteger, nullable=False, default=0, comment="last fence handed to a chunk"),
+    Column("hang_up", Boolean, nullable=False, default=False, comment="whether calls under way are to be ended"),
+    Column("recent", Text, nullable=False, default="", comment="the last calls, for the circuit breaker, as JSON"),
+    Column("parent_key", ID, comment="the campaign whose targets come here; its feed says which"),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),
@@ -75,7 +78,8 @@ targets = Table(
     Column("detail", Text),
     Column("due_at", Double, nullable=False),
     Column("variables", Text),
-    Column("text", Text, comment="the row's own message, taken literally"),
+    Column("text", Text, comment="the row's own message, taken literally; of a call its own words, as JSON"),
+    Column("parent_position", BigInteger, comment="in the parent campaign, where it comes from one"),
     Column("time_zone", String(40)),
     Column("segments", SmallInteger, nullable=False, default=0),
     Column("tries", Integer, nullable=False, default=0, comment="attempts that count against the retry rules"),
@@ -148,6 +152,36 @@ Index(
     postgresql_where=attempts.c.outcome.is_(None),
 )
 
+Index(
+    "attempts_placed",
+    attempts.c.campaign_key,
+    attempts.c.position,
+    sqlite_where=attempts.c.outcome == Outcome.PLACED.value,
+    postgresql_where=attempts.c.outcome == Outcome.PLACED.value,
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("campaign_key", ID, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("stage", String(12), nullable=False),
+    Column("placed_at", Double, comment="when we were first told so, like the next two"),
+    Column("answered_at", Double),
+    Column("ended_at", Double),
+    Column("answered_by", String(12)),
+    Column("duration", Double, comment="seconds from the answer to the end"),
+    Column("disconnection_reason", String(64), comment="in the provider's words"),
+    Column("recording_url", Text),
+    Column("summary", Text),
+    Column("transcript", Text, comment="turn by turn, as JSON"),
+    Column("analysis", Text, comment="the provider's assessment by field, as JSON"),
+    PrimaryKeyConstraint("campaign_key", "position", "number"),
+    sqlite_with_rowid=False,
+)
+"""What is known of a call beyond its attempt."""
+
 UNBILLED = frozenset(
     {Outcome.NOT_SENT, Outcome.FAILED, Outcome.INVALID_NUMBER, Outcome.REJECTED_CONTENT, Outcome.OPTED_OUT}
 )
@@ -182,6 +216,7 @@ pace = Table(
     Column("key", String(160), primary_key=True),
     Column("next_free", Double, nullable=False),
     Column("strikes", Integer, nullable=False, default=0, comment="failures of the channel in a row"),
+    Column("spacing", Double, comment="seconds between contacts, where somebody has changed the account's settings"),
 )
 
 suppressions = Table(

@@ -1,0 +1,111 @@
+"""What crosses the Temporal boundary about accounts: who asks for lanes, who holds them, and how many there are.
+
+As in contracts.py, fields are only ever added, each with a default.
+"""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from clarion.contracts import AccountRef, Contract, LaneGrant, LaneRequest
+
+
+class AccountLimits(Contract):
+    """What all campaigns of an account share; None leaves a limit as it is, or as the settings say."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    concurrency: int | None = Field(None, ge=1, le=1000)
+    """Calls at once."""
+    campaigns: int | None = Field(None, ge=1, le=100)
+    """Campaigns that run at once; the others wait."""
+    inbound_reserve: float | None = Field(None, ge=0, lt=1)
+    """Share of ``concurrency`` that is kept free for people who call us."""
+    per_second: float | None = Field(None, gt=0)
+    per_minute: float | None = Field(None, gt=0)
+    per_hour: float | None = Field(None, gt=0)
+
+    def over(self, below: AccountLimits) -> AccountLimits:
+        """These limits, and ``below`` where they say nothing."""
+        return below.model_copy(update=self.model_dump(exclude_none=True))
+
+    @property
+    def lanes(self) -> int:
+        """Calls at once that campaigns may make: one at least."""
+        return max(1, int((self.concurrency or 50) * (1.0 - (self.inbound_reserve or 0.0)) + 1e-9))
+
+
+class LaneAsk(Contract):
+    """Bring a request to an account, and start its workflow if nobody has yet."""
+
+    account: AccountRef
+    request: LaneRequest
+
+
+class Holder(Contract):
+    """One campaign as its account knows it."""
+
+    request: LaneRequest
+    since: float
+    """Epoch seconds at which it came."""
+    grant: LaneGrant = LaneGrant()
+    bound: int = 0
+    """Lanes it may be holding, whatever message is still on its way."""
+    alive: bool = True
+    """False: its workflow has ended without a word, and its last calls are waited for."""
+
+
+class AccountState(Contract):
+    """Everything an account's workflow remembers, and all that continue-as-new carries over."""
+
+    model_config = ConfigDict(frozen=False, extra="ignore")
+
+    settings: AccountLimits = AccountLimits()
+    """As the settings of the worker that spoke last say."""
+    changed: AccountLimits = AccountLimits()
+    """What somebody has changed since."""
+    holders: dict[str, Holder] = Field(default_factory=dict)
+    """By workflow id."""
+    runs: int = 1
+
+    @property
+    def limits(self) -> AccountLimits:
+        """The limits that hold."""
+        return self.changed.over(self.settings)
+
+
+class AccountInput(Contract):
+    """What an account's workflow needs to know."""
+
+    account: AccountRef
+    settings: AccountLimits = AccountLimits()
+    carried: AccountState | None = None
+
+
+class LaneNews(Contract):
+    """A request as it reaches the account, with the limits of the settings."""
+
+    request: LaneRequest
+    settings: AccountLimits = AccountLimits()
+
+
+class Survey(Contract):
+    """Find out whether campaigns still run."""
+
+    account: AccountRef
+    campaigns: tuple[LaneRequest, ...] = ()
+
+
+class Census(Contract):
+    """What a survey found, by workflow id."""
+
+    alive: dict[str, bool] = Field(default_factory=dict)
+    calls: dict[str, int] = Field(default_factory=dict)
+    """Calls under way, of those that do not run any more."""
+
+
+class AccountChange(Contract):
+    """New limits for an account; the rates are written where every lane reads them."""
+
+    account: AccountRef
+    limits: AccountLimits
