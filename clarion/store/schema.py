@@ -78,7 +78,7 @@ targets = Table(
     Column("detail", Text),
     Column("due_at", Double, nullable=False),
     Column("variables", Text),
-    Column("text", Text, comment="the row's own message, taken literally; of a call its own words, as JSON"),
+    Column("text", Text, comment="the row's own message, taken literally"),  # in calls: the row's own script, as JSON
     Column("parent_position", BigInteger, comment="in the parent campaign, where it comes from one"),
     Column("time_zone", String(40)),
     Column("segments", SmallInteger, nullable=False, default=0),
