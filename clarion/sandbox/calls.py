@@ -137,10 +137,14 @@ class PhoneCall:
     order: Mapping[str, Json] = field(default_factory=dict)
     """What the vendor wants to remember of the request."""
     hung_up_at: float | None = None
+    given_up: bool = False
+    """It rang as long as the order allowed, which was too short for whoever would have picked up."""
 
     @property
     def ending(self) -> Ending:
         """How it ends, when nobody hangs up before."""
+        if self.given_up:
+            return Ending.NO_ANSWER
         return Ending.ANSWERED if self.fate.passes and self.nth > 1 else self.fate.ending
 
     @property
@@ -248,10 +252,12 @@ class Switchboard:
         longest: float,
         order: Mapping[str, Json],
         wait: float = 0.0,
+        ring: float | None = None,
     ) -> PhoneCall:
         """Accept a call and fix its life. ``longest``: real seconds somebody may talk, before the time scale applies.
 
-        ``wait``: seconds (real) it stands in the vendor's queue first. Counts the effect.
+        ``wait``: seconds (real) it stands in the vendor's queue first. ``ring``: real seconds it may ring at most,
+        before the time scale applies. Counts the effect.
         """
         now, scale = self._clock(), self._scale
         earlier = self._to.setdefault(to, [])
@@ -263,6 +269,8 @@ class Switchboard:
             call_id, account, to, sender, fate, len(earlier) + 1, now, rings_at, None, rings_at, dict(order)
         )
         self._lay_out(call, scale, longest)
+        if ring is not None:
+            _give_up(call, call.rings_at + scale * ring)
         earlier.append(call)
         self._calls[call_id] = call
         self._going.setdefault(account, []).append(call)
@@ -305,6 +313,14 @@ class Switchboard:
                 call.ends_at = call.rings_at + scale * (PICKUP_AFTER[0] + PICKUP_AFTER[1] * early)
             case Ending.BUSY | Ending.FAILED:
                 call.ends_at = call.rings_at + scale * 1.0
+
+
+def _give_up(call: PhoneCall, latest: float) -> None:
+    """Let it ring until ``latest`` (epoch seconds) only."""
+    rung = call.ends_at if call.answers_at is None else call.answers_at
+    if rung > latest and call.ending not in {Ending.BUSY, Ending.FAILED}:
+        call.given_up = True
+        call.answers_at, call.ends_at = None, latest
 
 
 def _steps(mix: Mapping[str, float]) -> tuple[tuple[float, Ending], ...]:
