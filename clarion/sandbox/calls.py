@@ -167,6 +167,11 @@ class PhoneCall:
         """Whether somebody hung up before anybody answered."""
         return self.hung_up_at is not None and self.hung_up_at < min(self.ends_at, self.answers_at or self.ends_at)
 
+    @property
+    def was_answered(self) -> bool:
+        """Whether somebody, or a voicemail, picks up before it is over."""
+        return self.answers_at is not None and not self.was_cancelled
+
     def stage(self, now: float) -> Stage:
         """Where it stands."""
         if now >= self.over_at:
