@@ -247,7 +247,7 @@ class Switchboard:
         self._going[account] = going
         return len(going)
 
-    def place(
+    def place(  # noqa: PLR0913 -- what an order says, each by its name
         self,
         call_id: str,
         *,
