@@ -141,7 +141,7 @@ async def test_no_credentials_at_all_are_refused(sender: Sender) -> None:
 
 
 async def test_an_unknown_message_and_an_unknown_resource_are_not_found(sender: Sender) -> None:
-    for path in (f"Messages/SM{'0' * 32}.json", "Messages/SM1.json", "Calls.json"):
+    for path in (f"Messages/SM{'0' * 32}.json", "Messages/SM1.json", "Recordings.json"):
         status, error = await sender.ask("GET", f"/2010-04-01/Accounts/{SID}/{path}")
         assert (status, error["code"]) == (404, 20404)
 

@@ -1,4 +1,4 @@
-"""Twilio's Messages resource, version 2010-04-01: routes, authentication, and what each request does.
+"""Twilio's Messages and Calls resources, version 2010-04-01: routes, authentication, what is asked of messages.
 
 Read from Twilio's OpenAPI description and documentation pages on their own; shares no code with the client's side.
 """
@@ -19,6 +19,7 @@ from clarion.sandbox.twilio.errors import problem
 from clarion.sandbox.twilio.listing import list_messages
 from clarion.sandbox.twilio.messages import API_VERSION, SID, Account, Message
 from clarion.sandbox.twilio.numbers import Fates
+from clarion.sandbox.twilio.voice import VoiceDesk
 from clarion.sandbox.vendor import Answer, Call, ControlError, Refusal, World
 
 PREFIX = f"/{API_VERSION}/"
@@ -33,6 +34,7 @@ class TwilioApi:
     def __init__(self, world: World) -> None:
         self._world = world
         self._desk = Desk(world, self._fates())
+        self._voice = VoiceDesk(world)
 
     async def answer(self, call: Call) -> Answer:
         """Route and authenticate."""
@@ -40,14 +42,14 @@ class TwilioApi:
         if account is None:
             return problem(20003, headers={"WWW-Authenticate": 'Basic realm="Twilio API"'})
         match call.path.split("/")[4:]:
-            case ["Messages.json"] if call.method == "POST":
-                return self._create(account, call)
-            case ["Messages.json"] if call.method == "GET":
-                return list_messages(self._desk.log, account.sid, call.query, time.time())
             case ["Messages.json"]:
-                return problem(20004)
+                return self._messages(account, call)
             case ["Messages", name] if name.endswith(".json") and SID.fullmatch(name[:-5]):
                 return self._one(account, call, name[:-5])
+            case ["Calls.json"]:
+                return await self._voice.all(account, call)
+            case ["Calls", name] if name.endswith(".json"):
+                return self._voice.one(account, call, name[:-5])
             case _:
                 return problem(20404, call.path)
 
@@ -79,8 +81,9 @@ class TwilioApi:
         self._desk.fates = self._fates()
 
     def reset(self) -> None:
-        """Forget all messages and opt-outs."""
+        """Forget all messages, calls and opt-outs."""
         self._desk = Desk(self._world, self._fates())
+        self._voice = VoiceDesk(self._world)
 
     def _fates(self) -> Fates:
         return Fates(self._world.decisions, self._world.settings.mix.get(self.name))
@@ -93,9 +96,13 @@ class TwilioApi:
             return None
         return _account(sid, password)
 
-    def _create(self, account: Account, call: Call) -> Answer:
-        order = read_order(call.body)
-        return order if isinstance(order, Answer) else self._desk.accept(account, order)
+    def _messages(self, account: Account, call: Call) -> Answer:
+        if call.method == "POST":
+            order = read_order(call.body)
+            return order if isinstance(order, Answer) else self._desk.accept(account, order)
+        if call.method == "GET":
+            return list_messages(self._desk.log, account.sid, call.query, time.time())
+        return problem(20004)
 
     def _one(self, account: Account, call: Call, sid: str) -> Answer:
         message = self._desk.log.get(account.sid, sid)

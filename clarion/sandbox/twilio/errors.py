@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from clarion.sandbox.vendor import Answer
 
 ERRORS: Mapping[int, tuple[int, str]] = {
+    10004: (429, "Call concurrency limit exceeded"),
     20001: (400, "Invalid parameter {what}"),
     20003: (401, "Authenticate"),
     20004: (405, "Method not allowed"),
@@ -17,8 +18,17 @@ ERRORS: Mapping[int, tuple[int, str]] = {
     20429: (429, "Too Many Requests"),
     20500: (500, "Internal Server Error"),
     20503: (503, "Service Unavailable"),
+    21201: (400, "No 'To' number is specified"),
+    21205: (400, "Url is not a valid URL: {what}"),
     21211: (400, "Invalid 'To' Phone Number: {what}"),
     21212: (400, "Invalid From Number: {what}"),
+    21213: (400, "'From' phone number is required to create a call"),
+    21214: (400, "'To' phone number {what} cannot be reached"),
+    21215: (400, "Account not authorized to call {what}: geo-permission configuration is not permitting call"),
+    21216: (400, "Account not allowed to call {what}"),
+    21217: (400, "Phone number does not appear to be valid: {what}"),
+    21218: (400, "Invalid ApplicationSid: {what}"),
+    21220: (400, "Call {what} is not in-progress. Cannot redirect or end it."),
     21266: (400, "'To' and 'From' number cannot be the same: {what}"),
     21408: (400, "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {what}"),
     21602: (400, "Message body is required."),

@@ -31,7 +31,7 @@ def receipt(message: Message, url: str, status: str, token: str) -> Post | None:
         form["ErrorCode"] = str(message.code)
     if status in {"delivered", "undelivered"}:
         form["RawDlrDoneDate"] = time.strftime("%y%m%d%H%M", time.gmtime(message.ends_at))
-    return _signed(url, form, token)
+    return signed(url, form, token)
 
 
 def inbound(message: Message, url: str, token: str, opt_out_type: str | None) -> Post:
@@ -55,10 +55,11 @@ def inbound(message: Message, url: str, token: str, opt_out_type: str | None) ->
         form["MessagingServiceSid"] = message.service
     if opt_out_type:
         form["OptOutType"] = opt_out_type
-    return _signed(url, form, token)
+    return signed(url, form, token)
 
 
-def _signed(url: str, form: dict[str, str], token: str) -> Post:
+def signed(url: str, form: dict[str, str], token: str) -> Post:
+    """Make a form post that Twilio's own validator accepts; ``token`` is the account's auth token."""
     # A fragment carries Twilio's connection overrides; it is neither sent nor signed.
     address = urldefrag(url).url
     headers = {
