@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from clarion.sandbox.exotel.api import ExotelApi
+from clarion.sandbox.retell.api import RetellApi
 from clarion.sandbox.twilio.api import TwilioApi
 from clarion.sandbox.vendor import Vendor, World
 
-VENDORS: Mapping[str, Callable[[World], Vendor]] = {"twilio": TwilioApi}
+VENDORS: Mapping[str, Callable[[World], Vendor]] = {
+    "twilio": TwilioApi,
+    "retell": RetellApi,
+    "exotel": ExotelApi,
+}

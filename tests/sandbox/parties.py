@@ -67,6 +67,8 @@ class Heard:
     url: str
     headers: dict[str, str]
     form: dict[str, str]
+    body: str = ""
+    """As it came, for webhooks that are signed over their bytes."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ class WebDoor:
     async def _hear(self, request: web.BaseRequest) -> web.Response:
         body = (await request.read()).decode()
         url = f"http://127.0.0.1:{self.port}{request.raw_path}"
-        self.heard.append(Heard(url, dict(request.headers), dict(parse_qsl(body, keep_blank_values=True))))
+        self.heard.append(Heard(url, dict(request.headers), dict(parse_qsl(body, keep_blank_values=True)), body))
         self.news.set()
         if self.hold is not None:
             await self.hold.wait()
