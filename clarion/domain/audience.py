@@ -13,6 +13,9 @@ from clarion.domain.phone import known_region, regions
 from clarion.domain.problems import refusal, shown
 from clarion.domain.target import Outcome
 
+OWN_WORDS = ("prompt", "first_message", "context", "agent", "language")
+"""What a row can bring for its call, in a column of its own; it goes before the campaign's."""
+
 _COLUMN = "the name of the column with "
 
 

@@ -27,6 +27,7 @@ def remember(recent: Sequence[Ended], ended: Ended, rules: BreakerRules) -> tupl
 def tripped(recent: Sequence[Ended], rules: BreakerRules) -> str:
     """Say why the campaign has to stop, naming the calls that failed; empty while all is well."""
     failed = [ended.attempt for ended in recent if ended.failed]
-    if len(recent) < min(rules.at_least, rules.of) or len(failed) < rules.share * len(recent):
+    # Divided, not multiplied: 7 of 100 are 0.07 exactly as written, while 0.07 * 100 comes out above 7.
+    if len(recent) < min(rules.at_least, rules.of) or len(failed) / len(recent) < rules.share:
         return ""
     return f"{len(failed)} of the last {len(recent)} calls failed: {', '.join(failed)}"

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from clarion.domain.attempt import Verdict
+from clarion.domain.errors import did_you_mean
 from clarion.domain.fields import Amount, Count, Part, Word
+from clarion.domain.problems import refusal, shown
 from clarion.domain.template import Template, checked_text
+
+CALLERS = ("twilio", "retell", "elevenlabs", "exotel")
+"""Providers that place calls."""
+
+MOST_VARIABLES = 100
+"""Variables that go along with one call."""
 
 RING_SECONDS = 60.0
 """Longest time a call rings before it counts as not answered."""
@@ -106,15 +114,40 @@ class CallSpec(Part):
     voicemail_message: Annotated[str | None, Field(description="what a machine is left")] = None
     language: Annotated[Word | None, Field(description='a language such as "en-US"')] = None
     variables: Annotated[
-        tuple[Word, ...] | None, Field(description="a list of columns; without it, all columns go along")
+        tuple[Word, ...] | None,
+        Field(max_length=MOST_VARIABLES, description=f"a list of columns, {MOST_VARIABLES} at most"),
     ] = None
+    """The columns that go along as variables; without it all do, but for those that mean something else."""
     max_minutes: Annotated[Amount, Field(gt=0, le=60, description="a number of minutes, 60 at most")] = 10.0
     machine: Annotated[MachineRule, Field(description="hang_up, leave_message or continue")] = MachineRule.HANG_UP
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, provider: str | None) -> str | None:
+        word = provider.lower() if provider is not None else None
+        if word is not None and word not in CALLERS:
+            near = did_you_mean(word, CALLERS)
+            raise refusal(f"{shown(provider)} is not a provider of calls{near}; give {', '.join(CALLERS)}")
+        return word
 
     @field_validator("prompt", "first_message", "context", "voicemail_message")
     @classmethod
     def _usable_text(cls, text: str | None) -> str | None:
         return None if text is None else checked_text(text)
+
+    @field_validator("variables")
+    @classmethod
+    def _each_once(cls, variables: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if variables is None else tuple(dict.fromkeys(variables))
+
+    @model_validator(mode="after")
+    def _voicemail_message_is_said(self) -> Self:
+        if self.voicemail_message is not None and self.machine is not MachineRule.LEAVE_MESSAGE:
+            raise refusal(
+                f"voicemail_message is given, and machine is {self.machine}, so nobody would ever hear it;"
+                " set machine: leave_message, or leave the text out"
+            )
+        return self
 
     @property
     def longest(self) -> float:
@@ -152,21 +185,22 @@ class ScriptWriter:
 
     def __init__(self, spec: CallSpec) -> None:
         """Parse the texts once."""
-        self._templates = {
+        self.templates: Mapping[str, Template] = {
             name: Template.parse(text) for name in SCRIPT_TEXTS if (text := getattr(spec, name)) is not None
         }
+        """The campaign's texts, by name."""
         self._words = {name: getattr(spec, name) for name in SCRIPT_WORDS}
 
     @property
     def variables(self) -> frozenset[str]:
         """All the names that the texts mention."""
-        return frozenset[str]().union(*(template.variables for template in self._templates.values()))
+        return frozenset[str]().union(*(template.variables for template in self.templates.values()))
 
     def write(self, variables: Mapping[str, str], own: Mapping[str, str]) -> Script:
         """Return a target's script; ``own`` texts and words are taken as they stand.
 
         Raises MissingVariable, or BadInput when an expression fails on these values.
         """
-        texts = {name: template.render(variables) for name, template in self._templates.items() if not own.get(name)}
+        texts = {name: template.render(variables) for name, template in self.templates.items() if not own.get(name)}
         given = {name: text for name, text in own.items() if text}
         return Script(variables=variables, **{**self._words, **texts, **given})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from clarion.domain.audience import AudienceSpec, Feed
+from clarion.domain.audience import OWN_WORDS, AudienceSpec, Feed
 from clarion.domain.call import BreakerRules, CallSpec
 from clarion.domain.duration import Duration
 from clarion.domain.errors import BadInput
@@ -161,11 +161,22 @@ class CampaignSpec(Part):
     def _fits_its_channel(self) -> Self:
         if self.channel is Channel.CALL and self.call is None:
             raise refusal("call is missing; give a group of keys such as agent, prompt, first_message and max_minutes")
-        if self.channel is not Channel.CALL:
-            for name in ("call", "fallback"):
-                if getattr(self, name) is not None:
-                    raise refusal(f"{name} belongs to campaigns of channel call; this one has channel {self.channel}")
+        if self.channel is Channel.CALL:
+            for name, text in (("message", self.message), ("audience.message", self.audience.message)):
+                if text is not None:
+                    raise refusal(f"{name} belongs to campaigns of channel sms; what a call says stands in call")
+        else:
+            for name in self._words_of_calls():
+                raise refusal(f"{name} belongs to campaigns of channel call; this one has channel {self.channel}")
         return self
+
+    def _words_of_calls(self) -> Iterator[str]:
+        """Yield the keys given that mean something to calls alone."""
+        yield from (name for name in ("call", "fallback") if getattr(self, name) is not None)
+        if self.breaker != BreakerRules():
+            yield "breaker"
+        if self.feed is None:  # a campaign that follows calls reads the same rows, and uses less of them
+            yield from (f"audience.{name}" for name in OWN_WORDS if getattr(self.audience, name) is not None)
 
 
 def spacing_of(spec: CampaignSpec) -> float:
@@ -178,9 +189,14 @@ def spacing_of(spec: CampaignSpec) -> float:
 
 
 def parse_spec(data: object) -> CampaignSpec:
-    """Check the content of a campaign file; raises BadInput with one sentence a line, one for each problem."""
+    """Check the content of a campaign file; raises BadInput with one sentence a line, one for each problem.
+
+    `feed` is refused: only the campaign of texts that follows calls has it, and Clarion makes that one by itself.
+    """
     if not isinstance(data, dict):
         raise BadInput(f"a campaign is a group of keys such as name, channel and audience, and this is {shown(data)}")
+    if data.get("feed") is not None:
+        raise BadInput("feed cannot be given: it is for the texts that follow calls; write a group fallback instead")
     try:
         return CampaignSpec.model_validate(data)
     except ValidationError as error:

@@ -29,6 +29,8 @@ class FallbackSpec(Part):
     @field_validator("on")
     @classmethod
     def _only_unreached(cls, on: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        if not on:
+            raise refusal(f"no outcome is given, so no text would follow; give some of {', '.join(REACHABLE_LATER)}")
         for outcome in on:
             if outcome not in REACHABLE_LATER:
                 raise refusal(f"no text follows a call that ended as {outcome}; give only {', '.join(REACHABLE_LATER)}")

@@ -86,11 +86,14 @@ def _keys(model: type[BaseModel] | None) -> list[str]:
 def _field_at(model: type[BaseModel], path: Sequence[int | str]) -> FieldInfo | None:
     inside: type[BaseModel] | None = model
     found = None
-    for part in path:
+    steps = iter(path)
+    for part in steps:
         if inside is None:
             return found
         found = next((f for name, f in inside.model_fields.items() if part in (name, f.alias)), None)
         inside = _model_in(found.annotation) if found else None
+        if found and get_origin(found.annotation) is dict:
+            next(steps, None)  # the key of a group whose keys are not fields, such as an outcome
     return found
 
 
@@ -108,6 +111,6 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif get_origin(annotation) in (Union, UnionType):
+    elif get_origin(annotation) in (Union, UnionType, dict):
         for choice in get_args(annotation):
             yield from _models(choice)

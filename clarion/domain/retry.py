@@ -20,17 +20,21 @@ BY_DEFAULT = tuple(outcome for outcome in RETRYABLE if outcome is not Outcome.VO
 LONGEST_DELAY = 7 * 86_400.0
 """Seconds; growing delays stop growing here."""
 
-Attempts = Annotated[Count, Field(ge=1, le=20, description="a whole number from 1 (no retry) to 20")]
-Delay = Annotated[Duration, Field(description='a length of time such as "30m"')]
-Backoff = Annotated[Amount, Field(ge=1, le=10, description="a number from 1 (always the same delay) to 10")]
+_ATTEMPTS = "a whole number from 1 (no retry) to 20"
+_DELAY = 'a length of time such as "30m"'
+_BACKOFF = "a number from 1 (always the same delay) to 10"
+
+Attempts = Annotated[Count, Field(ge=1, le=20, description=_ATTEMPTS)]
+Delay = Annotated[Duration, Field(description=_DELAY)]
+Backoff = Annotated[Amount, Field(ge=1, le=10, description=_BACKOFF)]
 
 
 class OutcomeRetry(Part):
     """What is different after one outcome; what is not given is as in the rules around it."""
 
-    attempts: Attempts | None = None
-    delay: Delay | None = None
-    backoff: Backoff | None = None
+    attempts: Annotated[Attempts | None, Field(description=_ATTEMPTS)] = None
+    delay: Annotated[Delay | None, Field(description=_DELAY)] = None
+    backoff: Annotated[Backoff | None, Field(description=_BACKOFF)] = None
 
 
 class RetryRules(Part):
@@ -67,6 +71,16 @@ class RetryRules(Part):
     def _one_word_on_voicemail(self) -> Self:
         if self.exclude_voicemail and Outcome.VOICEMAIL in self.on:
             raise refusal("voicemail stands in on, and exclude_voicemail is true; leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _special_rules_apply(self) -> Self:
+        for outcome in self.per_outcome:
+            if outcome not in self.retried:
+                way = "add it to on"
+                if outcome is Outcome.VOICEMAIL:
+                    way = "set exclude_voicemail: false"
+                raise refusal(f"per_outcome has rules for {outcome}, which is not tried again; {way}, or leave it out")
         return self
 
     @property

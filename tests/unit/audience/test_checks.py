@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clarion.audience.checks import LONGEST_TEXT, CheckedRow, RowChecker
+from clarion.audience.checks import CheckedRow, RowChecker
 from clarion.audience.row import Row
+from clarion.audience.texts import LONGEST_TEXT
 from clarion.domain.campaign import CampaignSpec, parse_spec
 from clarion.domain.errors import BadInput
 from clarion.domain.target import SkipReason

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from clarion.domain.audience import Feed
+from clarion.domain.call import MachineRule
 from clarion.domain.campaign import (
     CampaignSpec,
     CampaignStatus,
@@ -53,11 +55,56 @@ FULL: dict[str, object] = {
     "chunk": {"size": 100, "seconds": 20},
 }
 
+CALLS: dict[str, object] = {
+    "name": "Spring",
+    "channel": "call",
+    "audience": {"file": "contacts.csv", "address": "phone"},
+    "call": {"agent": "agent_1"},
+}
+
+ALL_CALLS: dict[str, object] = {
+    **CALLS,
+    "audience": {
+        "file": "contacts.csv",
+        "address": "phone",
+        "prompt": "own prompt",
+        "first_message": "opener",
+        "context": "notes",
+        "agent": "agent",
+        "language": "lang",
+    },
+    "call": {
+        "provider": "Retell",
+        "agent": "agent_1",
+        "from_number": "+14155550100",
+        "prompt": "Find a date for {{ first_name }}.",
+        "first_message": "Hello {{ first_name }}",
+        "context": "{{ plan }}",
+        "voicemail_message": "Please call us back.",
+        "language": "en-US",
+        "variables": ["first_name", "plan", "first_name"],
+        "max_minutes": 4.5,
+        "machine": "leave_message",
+    },
+    "fallback": {
+        "on": ["busy", "no_answer", "busy"],
+        "message": "We called you, {{ first_name }}.",
+        "account": "texts",
+    },
+    "breaker": {"share": 0.3, "of": 50, "at_least": 10},
+    "limits": {"concurrency": 30, "per_person_per_day": 2},
+    "retry": {"on": ["busy"], "exclude_voicemail": False, "per_outcome": {"voicemail": {"delay": "2h"}}},
+}
+
 
 def problem(**change: object) -> str:
     """The sentence for a small campaign with a change."""
+    return problem_of({**SMALL, **change})
+
+
+def problem_of(data: dict[str, object]) -> str:
     with pytest.raises(BadInput) as refused:
-        parse_spec({**SMALL, **change})
+        parse_spec(data)
     return str(refused.value)
 
 
@@ -81,7 +128,48 @@ def test_a_full_campaign_is_read_as_written() -> None:
     assert (spec.validity, spec.receipts.wait) == (172_800, 14_400)
 
 
-@pytest.mark.parametrize("data", [SMALL, FULL])
+def test_calls_get_rules_that_fit_calls() -> None:
+    spec = parse_spec(CALLS)
+    assert (spec.limits.concurrency, spec.limits.per_person_per_day, spec.chunk.seconds) == (3, 3, 300)
+    assert (spec.retry.attempts, spec.retry.delay, spec.retry.backoff) == (3, 1800, 1)
+    assert (spec.breaker.share, spec.breaker.of, spec.breaker.at_least) == (0.5, 20, 5)
+    assert spec.call is not None
+    assert (spec.call.max_minutes, spec.call.machine, spec.call.variables) == (10, MachineRule.HANG_UP, None)
+    assert (spec.fallback, spec.feed) == (None, None)
+
+
+def test_what_a_campaign_of_calls_says_goes_before_the_rules_that_fit_calls() -> None:
+    given = {"limits": {"concurrency": 5, "per_second": 1}, "chunk": {"size": 3}, "retry": {"backoff": 3}}
+    spec = parse_spec({**CALLS, **given})
+    assert (spec.limits.concurrency, spec.limits.per_second) == (5, 1)
+    assert (spec.chunk.size, spec.chunk.seconds, spec.retry.backoff) == (3, 300, 3)
+
+
+def test_a_full_campaign_of_calls_is_read_as_written() -> None:
+    spec = parse_spec(ALL_CALLS)
+    assert spec.call is not None
+    assert spec.fallback is not None
+    assert (spec.call.provider, spec.call.variables) == ("retell", ("first_name", "plan"))
+    assert (spec.call.machine, spec.call.longest) == (MachineRule.LEAVE_MESSAGE, 60 + 4.5 * 60)
+    assert (spec.fallback.on, spec.fallback.account) == ((Outcome.BUSY, Outcome.NO_ANSWER), "texts")
+    assert spec.retry.retried == {Outcome.BUSY, Outcome.VOICEMAIL}
+    assert spec.audience.prompt == "own prompt"
+
+
+def test_texts_follow_those_who_were_not_reached_unless_the_file_names_others() -> None:
+    fallback = parse_spec({**CALLS, "fallback": {"message": "We called you."}}).fallback
+    assert fallback is not None
+    assert (fallback.on, fallback.account) == ((Outcome.NO_ANSWER, Outcome.VOICEMAIL), None)
+
+
+def test_a_campaign_that_follows_calls_reads_their_rows_as_they_are() -> None:
+    calls = parse_spec(ALL_CALLS)
+    feed = Feed(campaign="spring", outcomes=(Outcome.BUSY,))
+    spec = CampaignSpec(name="Texts", channel=Channel.SMS, audience=calls.audience, message="Hi", feed=feed)
+    assert CampaignSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("data", [SMALL, FULL, CALLS, ALL_CALLS])
 def test_a_campaign_survives_being_written_and_read(data: dict[str, object]) -> None:
     spec = parse_spec(data)
     assert CampaignSpec.model_validate_json(spec.model_dump_json()) == spec
@@ -158,6 +246,95 @@ def test_each_problem_is_one_sentence_with_the_value_and_the_way_out(change: dic
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"call": None}, "call is missing; give a group of keys such as agent, prompt, first_message and max_minutes"),
+        ({"call": "agent_1"}, 'call is "agent_1"; give a group of keys such as agent'),
+        ({"call": {"promt": "x"}}, 'call: unknown key "promt" (did you mean "prompt"?); known are provider, agent,'),
+        ({"call": {"agent": " "}}, 'call.agent is " "; give the id of an agent at the provider'),
+        ({"call": {"prompt": ""}}, "call.prompt: the text is empty; write the text, or leave the key out"),
+        ({"call": {"first_message": "{{ name|uper }}"}}, 'call.first_message: line 1: unknown filter "uper"'),
+        ({"call": {"provider": "retel"}}, 'call.provider: "retel" is not a provider of calls (did you mean "retell"?)'),
+        ({"call": {"max_minutes": 0}}, "call.max_minutes is 0; give a number of minutes, 60 at most"),
+        ({"call": {"max_minutes": 61}}, "call.max_minutes is 61; give a number of minutes, 60 at most"),
+        ({"call": {"machine": "hangup"}}, 'call.machine is "hangup"; give hang_up, leave_message or continue'),
+        ({"call": {"variables": "plan"}}, 'call.variables is "plan"; give a list of columns, 100 at most'),
+        (
+            {"call": {"variables": [str(n) for n in range(101)]}},
+            "call.variables is a list; give a list of columns, 100",
+        ),
+        (
+            {"call": {"voicemail_message": "Call us back."}},
+            "call: voicemail_message is given, and machine is hang_up, so nobody would ever hear it; set machine:",
+        ),
+        ({"message": "Hi"}, "message belongs to campaigns of channel sms; what a call says stands in call"),
+        (
+            {"audience": {"file": "a", "address": "p", "message": "text"}},
+            "audience.message belongs to campaigns of channel sms",
+        ),
+        ({"fallback": {}}, "fallback.message is missing; give the text to send"),
+        ({"fallback": {"message": "{{"}}, "fallback.message: line 1:"),
+        (
+            {"fallback": {"message": "Hi", "on": []}},
+            "fallback.on: no outcome is given, so no text would follow; give some",
+        ),
+        (
+            {"fallback": {"message": "Hi", "on": ["answered"]}},
+            "fallback.on: no text follows a call that ended as answered; give only no_answer, voicemail, busy, failed",
+        ),
+        ({"fallback": {"message": "Hi", "on": ["bussy"]}}, 'fallback.on.1 is "bussy"; give a list of outcomes out of'),
+        ({"fallback": {"mesage": "Hi", "message": "Hi"}}, 'fallback: unknown key "mesage" (did you mean "message"?)'),
+        ({"breaker": {"share": 0}}, "breaker.share is 0; give a share from 0 to 1"),
+        ({"breaker": {"share": 50}}, "breaker.share is 50; give a share from 0 to 1"),
+        ({"breaker": {"of": 101}}, "breaker.of is 101; give a whole number from 1 to 100"),
+        ({"breaker": {"at_leest": 3}}, 'breaker: unknown key "at_leest" (did you mean "at_least"?)'),
+        ({"limits": {"per_person_per_day": 21}}, "limits.per_person_per_day is 21; give a whole number from 1 to 20"),
+        ({"feed": {"campaign": "x", "outcomes": ["busy"]}}, "feed cannot be given: it is for the texts that follow"),
+        ({"retry": {"per_outcome": {"bussy": {}}}}, 'retry.per_outcome.bussy is "bussy"; give a group of outcomes'),
+        (
+            {"retry": {"per_outcome": {"busy": {"dely": "5m"}}}},
+            'retry.per_outcome.busy: unknown key "dely" (did you mean "delay"?); known are attempts, delay, backoff',
+        ),
+        (
+            {"retry": {"per_outcome": {"busy": {"attempts": 0}}}},
+            "retry.per_outcome.busy.attempts is 0; give a whole number from 1 (no retry) to 20",
+        ),
+        ({"retry": {"per_outcome": {"answered": {}}}}, "a target that ended as answered is never tried again; give"),
+        (
+            {"retry": {"on": ["voicemail"], "exclude_voicemail": True}},
+            "retry: voicemail stands in on, and exclude_voicemail is true; leave one of them out",
+        ),
+        (
+            {"retry": {"per_outcome": {"voicemail": {"delay": "2h"}}}},
+            "retry: per_outcome has rules for voicemail, which is not tried again; set exclude_voicemail: false, or",
+        ),
+        (
+            {"retry": {"on": ["busy"], "per_outcome": {"no_answer": {}}}},
+            "retry: per_outcome has rules for no_answer, which is not tried again; add it to on, or leave it out",
+        ),
+        ({"retry": {"exclude_voicemail": "maybe"}}, 'retry.exclude_voicemail is "maybe"; give true or false'),
+    ],
+)
+def test_each_problem_of_calls_is_one_sentence_too(change: dict[str, object], sentence: str) -> None:
+    said = problem_of({**CALLS, **change})
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"call": {}}, "call"),
+        ({"fallback": {"message": "Hi"}}, "fallback"),
+        ({"breaker": {"share": 0.9}}, "breaker"),
+        ({"audience": {"file": "a", "address": "p", "prompt": "words"}}, "audience.prompt"),
+    ],
+)
+def test_what_only_calls_have_is_refused_elsewhere(change: dict[str, object], word: str) -> None:
+    assert problem(**change) == f"{word} belongs to campaigns of channel call; this one has channel sms"
+
+
 def test_a_mistyped_key_is_said_before_what_is_missing_because_of_it() -> None:
     assert problem(window={"form": "09:00", "to": "10:00"}).splitlines() == [
         'window: unknown key "form" (did you mean "from"?); known are from, to, days, time_zone',
@@ -193,7 +370,10 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*FULL, "other"]), JSON), st.sampled_from([{}, SMALL, FULL]))
+@given(
+    st.dictionaries(st.sampled_from([*FULL, *ALL_CALLS, "feed", "other"]), JSON),
+    st.sampled_from([{}, SMALL, FULL, CALLS, ALL_CALLS]),
+)
 def test_any_data_is_a_campaign_or_refused(change: dict[str, object], base: dict[str, object]) -> None:
     try:
         spec = parse_spec({**base, **change})
@@ -207,9 +387,9 @@ def test_each_row_may_bring_its_own_text() -> None:
     assert parse_spec({**SMALL, "message": None, "audience": audience}).audience.message == "text"
 
 
-@pytest.mark.parametrize("channel", ["call", "lead_analysis"])
-def test_only_text_messages_need_a_text(channel: str) -> None:
-    assert parse_spec({**SMALL, "message": None, "channel": channel}).message is None
+def test_only_text_messages_need_a_text() -> None:
+    assert parse_spec({**SMALL, "message": None, "channel": "lead_analysis"}).message is None
+    assert parse_spec({**CALLS, "call": {}}).message is None
 
 
 @pytest.mark.parametrize(("priority", "per_second"), [("high", 8), ("normal", 5), ("low", 2)])
@@ -223,7 +403,9 @@ def test_any_limit_replaces_the_pace_of_the_priority() -> None:
 
 
 def test_other_channels_have_no_pace_of_their_own() -> None:
-    assert spacing_of(parse_spec({**SMALL, "channel": "call"})) == 0
+    assert spacing_of(parse_spec(CALLS)) == 0
+    assert spacing_of(parse_spec({**SMALL, "channel": "lead_analysis"})) == 0
+    assert spacing_of(parse_spec({**CALLS, "limits": {"per_minute": 6}})) == pytest.approx(10, rel=0.01)
 
 
 NOW = 1_800_000_000.0
