@@ -177,6 +177,14 @@ class Callbacks:
             counts.refused += 1
 
 
+async def until_told(told: asyncio.Event, patience: float) -> None:
+    """Wait until somebody was told, at most ``patience`` seconds: a fault may see to it that nobody ever is."""
+    try:
+        await asyncio.wait_for(told.wait(), patience)
+    except TimeoutError:
+        return
+
+
 async def _deliver(session: aiohttp.ClientSession, post: Post) -> int | None:
     """Post it; returns the status, None when there was no answer."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from clarion.sandbox.elevenlabs.api import ElevenLabsApi
 from clarion.sandbox.exotel.api import ExotelApi
 from clarion.sandbox.retell.api import RetellApi
 from clarion.sandbox.twilio.api import TwilioApi
@@ -12,5 +13,6 @@ from clarion.sandbox.vendor import Vendor, World
 VENDORS: Mapping[str, Callable[[World], Vendor]] = {
     "twilio": TwilioApi,
     "retell": RetellApi,
+    "elevenlabs": ElevenLabsApi,
     "exotel": ExotelApi,
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import time
 from collections.abc import Iterable
 from functools import partial
 
-from clarion.sandbox.callbacks import Render
+from clarion.sandbox.callbacks import Render, until_told
 from clarion.sandbox.calls import PhoneCall
 from clarion.sandbox.conversation import is_ended_by_agent, mood
 from clarion.sandbox.retell.calls import RetellCall
@@ -79,7 +78,7 @@ class Desk:
         body = _body(call, call.phone.placed_at - 0.001)
         told = self._plan(call, now)
         if told and call.phone.fate.hasty:
-            await _heard(call)
+            await until_told(call.told, HASTY_PATIENCE)
         return Answer(201, body, effect=True, cut=call.phone.is_answer_lost)
 
     def stop(self, call: RetellCall) -> Answer:
@@ -145,14 +144,6 @@ class Desk:
         ]
         self._world.callbacks.schedule(self._world.faults, plan)
         return bool(plan)
-
-
-async def _heard(call: RetellCall) -> None:
-    """Wait until a webhook of this call was heard, or one cannot be expected any more."""
-    try:
-        await asyncio.wait_for(call.told.wait(), HASTY_PATIENCE)
-    except TimeoutError:
-        return
 
 
 def _body(call: RetellCall, now: float) -> bytes:
