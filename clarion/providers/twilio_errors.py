@@ -71,6 +71,8 @@ RULES: Mapping[int, Rule] = {
         Kind.ACCOUNT,
         {
             10001: "Twilio has disabled this account; see its status in the Twilio console",
+            10002: "a trial account may not do this; upgrade the Twilio account",
+            10005: "calling is switched off for this account; see its status in the Twilio console",
             20003: "Twilio does not accept the credentials; check the account SID and the auth token",
             20005: "this Twilio account is not active; see its status in the Twilio console",
             20006: "Twilio denies this account access; check the permissions of its credentials",
@@ -82,10 +84,12 @@ RULES: Mapping[int, Rule] = {
     **_rules(
         Kind.CONFIGURATION,
         {
+            13214: "the caller's number is not one of this account; check from_number",
             20404: "Twilio does not know the account or the address asked for; check the account SID and base_url",
-            21205: "Twilio does not accept a callback address; check public_url",
+            21205: "Twilio does not accept an address; check public_url, and the agent's address of calls",
             21210: "the sender number is not verified for this account; check from_number",
             21212: "the sender is not a valid number; check from_number",
+            21213: "no number to call from was given; set from_number",
             21218: "Twilio does not know the application given; check the account's settings",
             21601: "the sender number cannot send texts; check from_number",
             21603: "no sender was given; set from_number or messaging_service",
@@ -144,6 +148,8 @@ RULES: Mapping[int, Rule] = {
         Kind.REFUSED,
         {
             13227: "calls to this country are not permitted for the account; allow it in Twilio's geo permissions",
+            21201: "no number to call was given",
+            21203: "calls abroad are not permitted for the account; allow them in Twilio's geo permissions",
             21215: "calls to this country are not permitted for the account; allow it in Twilio's geo permissions",
             21220: "the call is no longer in progress",
             21408: "texts to this country are not permitted for the account; allow it in Twilio's geo permissions",

@@ -8,6 +8,7 @@ from email.utils import formatdate
 import pytest
 
 from clarion.domain.target import Outcome
+from clarion.providers.exchange import read_retry_after
 from clarion.providers.ports import (
     AccountBroken,
     OutcomeUnknown,
@@ -18,10 +19,10 @@ from clarion.providers.ports import (
 )
 from clarion.providers.twilio_errors import HTTP_RULES, RULES, refusal
 from clarion.providers.twilio_statuses import RANKS, verdict_on
-from clarion.providers.twilio_transport import read_error, read_retry_after
+from clarion.providers.twilio_transport import read_error
 
-ACCOUNT_CODES = (10001, 20003, 20005, 20006, 21219, 21608, 30002)
-SAME_FOR_EVERYBODY = (20404, 21205, 21210, 21212, 21218, 21601, 21603, 21606, 21609, 21659, 21660, 21661)
+ACCOUNT_CODES = (10001, 10002, 10005, 20003, 20005, 20006, 21219, 21608, 30002)
+SAME_FOR_EVERYBODY = (13214, 20404, 21205, 21210, 21212, 21213, 21218, 21601, 21603, 21606, 21609, 21659, 21660, 21661)
 SENDER_POOL = (21701, 21703, 21704, 21705, 21711, 21712)
 UNREGISTERED = (30018, 30024, 30032, 30033, 30034, 30035)
 
@@ -40,7 +41,7 @@ def test_what_is_wrong_for_everybody_stops_the_campaign(code: int) -> None:
         ((21211, 21612, 21614, 21635, 21214, 21217, 13223, 13224, 13225, 21202, 21216), Outcome.INVALID_NUMBER),
         ((21610,), Outcome.OPTED_OUT),
         ((21602, 21605, 21617, 21619), Outcome.REJECTED_CONTENT),
-        ((21408, 21215, 13227, 21266, 21604), Outcome.FAILED),
+        ((21408, 21215, 13227, 21201, 21203, 21266, 21604), Outcome.FAILED),
     ],
 )
 def test_what_is_wrong_with_one_target_ends_that_target(codes: tuple[int, ...], outcome: Outcome) -> None:
