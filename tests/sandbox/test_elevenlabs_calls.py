@@ -14,6 +14,7 @@ from elevenlabs import (
     ConversationConfigClientOverrideInput,
     ConversationConfigOverride,
     ConversationInitiationClientDataRequestInput,
+    ConversationSummaryResponseModel,
     GetConversationResponseModel,
     PromptAgentApiModelOverrideInput,
     TelephonyCallConfigInput,
@@ -133,6 +134,17 @@ async def test_the_parts_of_a_done_conversation_fit_together(client: AsyncEleven
     assert conversation.analysis.transcript_summary
     collected = conversation.analysis.data_collection_results or {}
     assert {name: type(result.value) for name, result in collected.items()} == {"interested": bool, "do_not_call": bool}
+
+
+@pytest.mark.parametrize("last_four", ["9101", "9103", "9108"])
+async def test_conversations_have_the_fields_of_the_sdk_and_no_others(client: AsyncElevenLabs, last_four: str) -> None:
+    conversation = await over(client, (await place(client, f"+1415555{last_four}")).conversation_id)
+    # The SDK builds its models without checking; their own validation is what the vendor's description amounts to.
+    strict = GetConversationResponseModel.model_validate(conversation.model_dump(mode="json"))
+    assert strict.model_extra == {}
+    assert strict.metadata.model_extra == {}
+    (line,) = (await client.conversational_ai.conversations.list()).conversations
+    assert ConversationSummaryResponseModel.model_validate(line.model_dump(mode="json")).model_extra == {}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import retell
 from retell.types import PhoneCallResponse
 from retell.types.call_list_params import FilterCriteria
+from retell.types.call_list_response import ItemV3PhoneCallResponse
 from typing_extensions import Unpack
 
 from clarion.sandbox.retell.desk import KEY_LASTS, Keys
@@ -78,6 +80,21 @@ async def test_a_call_is_registered_then_goes_on_then_ends_with_everything(
     assert "Agent: Hi Ann, this is {{nobody}}!\n" in call.transcript
     assert "Ask about Gold." in call.transcript
     assert "plan Gold" in call.transcript
+
+
+@pytest.mark.parametrize("last_four", ["9101", "9103", "9108", "9112"])
+async def test_calls_have_the_fields_of_the_sdk_and_no_others(
+    client: retell.AsyncRetell, sender: Sender, last_four: str
+) -> None:
+    created = await client.call.create_phone_call(
+        from_number=OURS, to_number=f"+1415555{last_four}", metadata={"a": 1}, retell_llm_dynamic_variables={"b": "2"}
+    )
+    call = await analysed(client, created.call_id)
+    # The SDK builds its models without checking; their own validation is what the vendor's description amounts to.
+    strict = PhoneCallResponse.model_validate(json.loads(call.to_json()))
+    assert strict.model_extra == {}
+    (item,) = (await client.call.list()).items
+    assert ItemV3PhoneCallResponse.model_validate(json.loads(item.to_json())).model_extra == {}
 
 
 async def test_the_parts_of_a_finished_call_fit_together(client: retell.AsyncRetell) -> None:
