@@ -115,14 +115,27 @@ class RetellCall:
             view["custom_sip_headers"] = self.order.custom_sip_headers
         if now >= self.phone.rings_at:
             view["telephony_identifier"] = {"twilio_call_sid": _sid(self.phone.id)}
-        stage = self.phone.stage(now)
-        if stage in {Stage.TALKING, Stage.OVER}:
-            view["start_timestamp"] = _ms(self.starts_at)
-        if stage is Stage.OVER:
+        if (started := self.start_timestamp(now)) is not None:
+            view["start_timestamp"] = started
+        if self.phone.stage(now) is Stage.OVER:
             view |= self._ended(transcript=transcript)
         if now >= self.analysed_at:
             view["call_analysis"] = self.analysis()
         return view
+
+    def start_timestamp(self, now: float) -> int | None:
+        """Epoch milliseconds; None while it has not started."""
+        return _ms(self.starts_at) if self.phone.stage(now) in {Stage.TALKING, Stage.OVER} else None
+
+    @property
+    def end_timestamp(self) -> int:
+        """Epoch milliseconds."""
+        return _ms(self.phone.over_at)
+
+    @property
+    def duration_ms(self) -> int:
+        """Milliseconds of conversation."""
+        return self.end_timestamp - _ms(self.starts_at)
 
     @property
     def cost(self) -> float:
@@ -150,8 +163,8 @@ class RetellCall:
     def _ended(self, *, transcript: bool) -> dict[str, Json]:
         seconds = math.ceil(self.phone.talked)
         view: dict[str, Json] = {
-            "end_timestamp": _ms(self.phone.over_at),
-            "duration_ms": _ms(self.phone.over_at) - _ms(self.starts_at),
+            "end_timestamp": self.end_timestamp,
+            "duration_ms": self.duration_ms,
             "disconnection_reason": self.reason,
             "collected_dynamic_variables": {},
             "call_cost": {

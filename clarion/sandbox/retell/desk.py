@@ -92,8 +92,7 @@ class Desk:
 
     def _refused(self, account: str, order: Order, now: float) -> Answer | None:
         limit = self._world.settings.max_calls
-        earlier = [call for call in self.of(account) if call.order.to_number == order.to_number]
-        if order.honor_internal_dnc and any(call.phone.asked_never_again(now) for call in earlier):
+        if order.honor_internal_dnc and self._asked_never_again(account, order.to_number, now):
             self._world.calls.effects.opted_out_refusals += 1
             return problem(400, f"Contact {order.to_number} is marked do not call.")
         if self._world.calls.fate(order.to_number).refused:
@@ -101,6 +100,9 @@ class Desk:
         if limit is not None and self._world.calls.going(account) >= limit:
             return problem(429, BUSY_LINES)
         return None
+
+    def _asked_never_again(self, account: str, number: str, now: float) -> bool:
+        return any(call.phone.to == number and call.phone.asked_never_again(now) for call in self.of(account))
 
     def _accept(self, account: str, order: Order) -> RetellCall:
         world, settings = self._world, order.agent_override.agent

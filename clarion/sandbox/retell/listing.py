@@ -55,10 +55,6 @@ Reader = Callable[[RetellCall, float], Json]
 """Reads one field of a call as it is at a moment; None where it has none yet."""
 
 
-def _shown(name: str) -> Reader:
-    return lambda call, now: call.view(now, transcript=False).get(name)
-
-
 def _analysed(name: str) -> Reader:
     return lambda call, now: call.analysis()[name] if now >= call.analysed_at else None
 
@@ -76,9 +72,9 @@ FIELDS: Mapping[str, Reader] = {
     "direction": lambda _, __: "outbound",
     "data_storage_setting": lambda _, __: "everything",
     "batch_call_id": lambda _, __: None,
-    "start_timestamp": _shown("start_timestamp"),
-    "end_timestamp": _shown("end_timestamp"),
-    "duration_ms": _shown("duration_ms"),
+    "start_timestamp": lambda call, now: call.start_timestamp(now),
+    "end_timestamp": _once_over(lambda call: call.end_timestamp),
+    "duration_ms": _once_over(lambda call: call.duration_ms),
     "disconnection_reason": _once_over(lambda call: call.reason),
     "combined_cost": _once_over(lambda call: call.cost),
     "call_successful": _analysed("call_successful"),
