@@ -9,8 +9,19 @@ import aiohttp
 import pytest
 
 from tests.sandbox.exotel_parties import (
-    ACCOUNT, CALLS, CONNECT, EXOPHONE, FLOW, GOOD, ask, connect, counted, ended, listed, look,
-)  # fmt: skip
+    ACCOUNT,
+    CALLS,
+    CONNECT,
+    EXOPHONE,
+    FLOW,
+    GOOD,
+    ask,
+    connect,
+    counted,
+    ended,
+    listed,
+    look,
+)
 from tests.sandbox.parties import Sender, eventually
 
 CALL_KEYS = {
