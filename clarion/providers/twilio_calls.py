@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlsplit, urlunsplit
 
 from twilio.base.page import Page
 from twilio.rest import Client
@@ -13,6 +12,7 @@ from twilio.rest.api.v2010.account.call import CallInstance
 
 from clarion.domain.call import RING_SECONDS, CallWord, MachineRule, Script
 from clarion.domain.errors import NotFound
+from clarion.providers.addresses import is_web_address, with_attempt
 from clarion.providers.ports import AccountBroken, Dialer, OutcomeUnknown, OutgoingCall, Rejected
 from clarion.providers.twilio import CLOCK_SLACK, MOST_PAGES, NO_EDGE, PAGE_SIZE, UNREADABLE
 from clarion.providers.twilio_call_statuses import Said, word_on
@@ -192,16 +192,9 @@ class TwilioDialer(Dialer):
         await self._transport.close()
 
 
-def with_attempt(address: str, attempt: str) -> str:
-    """Return an address with our attempt id in its query; what follows a ``#`` are Twilio's settings and stays last."""
-    parts = urlsplit(address)
-    query = f"{parts.query}&attempt={attempt}" if parts.query else f"attempt={attempt}"
-    return urlunsplit(parts._replace(query=query))
-
-
 def _address(script: Script, account: Account) -> str | None:
     agent = script.agent or account.agent or ""
-    return agent if agent.lower().startswith(("http://", "https://")) else None
+    return agent if is_web_address(agent) else None
 
 
 def _word(call: CallInstance) -> CallWord:
