@@ -103,11 +103,11 @@ class ElevenLabsDialer(Dialer):
         )
         answer = await _answer(request, ours=agent == self._account.agent)
         placed = _read(_Placed, answer, "ElevenLabs took the call, and its answer cannot be read.")
-        if not placed.success:
+        if not placed.success and not placed.conversation_id:
             meaning = "ElevenLabs could not have the call placed"
             raise Rejected(f"{meaning}.", refused(meaning, None, placed.message))
-        if not placed.conversation_id:
-            raise OutcomeUnknown("ElevenLabs took the call, and its answer names no conversation.")
+        if not placed.success or not placed.conversation_id:
+            raise OutcomeUnknown("ElevenLabs' answer to a call contradicts itself.")
         verdict = Verdict(
             Outcome.PLACED, final=False, provider_reference=placed.conversation_id, provider_status="initiated"
         )
