@@ -39,7 +39,7 @@ def _at_home(file: str) -> Path:
 def _content(text: str, *, as_json: bool) -> object:
     data = _from_json(text) if as_json else _from_yaml(text)
     if data is None:
-        raise BadInput("the file is empty; write at least name, channel, audience and message")
+        raise BadInput("the file is empty; write at least name, channel, audience, and message or call")
     return data
 
 

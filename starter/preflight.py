@@ -15,17 +15,17 @@ from pydantic import BaseModel, ConfigDict
 
 from clarion.audience.checks import CheckedRow, RowChecker
 from clarion.audience.source import open_audience, require_rows
-from clarion.domain.campaign import CampaignSpec, Channel, check_start, spacing_of
-from clarion.domain.errors import BadInput
-from clarion.domain.pace import spacing
+from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.segments import count_segments
 from clarion.domain.target import SkipReason, TargetState
 from clarion.domain.template import Template
 from clarion.settings import Account, Settings
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
-from starter.forecast import expected_end
+from starter.forecast import costs, expected_end, tempo
 from starter.looking import View
+from starter.preflight_call import CallPlan, Kept, call_plan
+from starter.startable import account_problems, check_words
 from starter.why import zones_of
 
 BATCH = 1_000
@@ -92,18 +92,24 @@ class Preflight(BaseModel):
     segments_per_text: dict[int, int]
     """How many texts have how many segments."""
     encoding: str
-    """Of the sample."""
+    """Of the sample; empty for calls."""
     sample_row: int | None
     sample_text: str
+    """The text, or what a call says first."""
+    call: CallPlan | None
+    """The sample's call, and how long calls are taken to last; None for texts."""
     per_second: float | None
     """What the limits of campaign and account permit; None is unlimited."""
     starts_at: float
     expected_end: float | None
     """None: the window never opens, or no limit says how long it takes."""
     expected_cost: float
+    """Of every target's first try; for calls at the assumed minutes."""
+    most_cost: float
+    """The same if every call lasts as long as it may."""
     budget: float | None
     covered: int
-    """Targets that the budget pays for."""
+    """Targets that the budget pays for, at the expected cost."""
     problems: tuple[str, ...]
     """What would keep the campaign from being started on this installation."""
 
@@ -152,10 +158,8 @@ def preflight(
     left out, ``on_progress`` the rows read so far. Raises BadInput for what would stop the campaign as a whole.
     """
     at = time.time() if now is None else now
-    check_start(spec, at)
-    if spec.channel is not Channel.SMS:
-        raise BadInput(f"channel {spec.channel} is not built yet; use sms")
-    account, problems = _account(spec, settings)
+    check_words(spec, at)
+    account, problems = settings.accounts.get(spec.account), account_problems(spec, settings)
     source = spec.audience
     tally = Tally()
     with (
@@ -172,14 +176,7 @@ def preflight(
             _count(spec, rows, tally, on_rejected)
             on_progress(total)
         read_as = reader.description
-    return _result(spec, account, tally, total, read_as, tuple(problems), at)
-
-
-def _account(spec: CampaignSpec, settings: Settings) -> tuple[Account | None, list[str]]:
-    try:
-        return settings.account(spec.account), []
-    except BadInput as error:
-        return None, [str(error)]
+    return _result(spec, account, tally, total, read_as, problems, at)
 
 
 def _imported(
@@ -237,14 +234,16 @@ def _result(
     problems: tuple[str, ...],
     now: float,
 ) -> Preflight:
-    price = account.price_per_segment if account else float(Account.model_fields["price_per_segment"].default)
     segments = sum(count * n for count, n in tally.segments.items())
-    gap = max(spacing_of(spec), spacing(account.per_second, account.per_minute, account.per_hour) if account else 0.0)
+    pace = tempo(spec, account)
+    expected, most = costs(spec, account, tally.accepted, segments)
     starts_at = max(now, spec.start_at.timestamp()) if spec.start_at else now
     end = expected_end(
-        spec.window, [zones for zones, _ in tally.zones.most_common(ZONES)], starts_at, gap * tally.accepted
+        spec.window, [zones for zones, _ in tally.zones.most_common(ZONES)], starts_at, pace.work(tally.accepted)
     )
-    text = _text(spec, tally.sample)
+    sample = tally.sample
+    call = call_plan(spec, account, Kept(sample.variables, sample.text) if sample else None, pace)
+    text = _text(spec, sample) if call is None else call.first_message or ""
     return Preflight(
         name=spec.name,
         channel=spec.channel,
@@ -255,16 +254,18 @@ def _result(
         rejected=total - tally.accepted,
         reasons=tally.reasons,
         segments=segments,
-        segments_per_text=dict(sorted(tally.segments.items())),
-        encoding=count_segments(text).encoding.value,
-        sample_row=tally.sample.row if tally.sample else None,
+        segments_per_text=dict(sorted(tally.segments.items())) if call is None else {},
+        encoding=count_segments(text).encoding.value if call is None else "",
+        sample_row=sample.row if sample else None,
         sample_text=text,
-        per_second=round(1 / gap, 3) if gap else None,
+        call=call,
+        per_second=round(1 / pace.gap, 3 if call is None else 6) if pace.gap else None,
         starts_at=starts_at,
-        expected_end=end if gap else None,
-        expected_cost=round(price * segments, 4),
+        expected_end=end if pace.gap else None,
+        expected_cost=round(expected, 4),
+        most_cost=round(most, 4),
         budget=spec.budget,
-        covered=_covered(spec, tally, price),
+        covered=_covered(spec.budget, tally.accepted, expected),
         problems=problems,
     )
 
@@ -277,9 +278,8 @@ def _text(spec: CampaignSpec, sample: Imported | None) -> str:
     return Template.parse(spec.message or "").render(json.loads(sample.variables or "{}"))
 
 
-def _covered(spec: CampaignSpec, tally: Tally, price: float) -> int:
+def _covered(budget: float | None, accepted: int, cost: float) -> int:
     """Return how many targets the budget pays for, when each costs the average."""
-    segments = sum(count * n for count, n in tally.segments.items())
-    if spec.budget is None or not segments or not price:
-        return tally.accepted
-    return min(tally.accepted, int(spec.budget / (price * segments) * tally.accepted))
+    if budget is None or not cost:
+        return accepted
+    return min(accepted, int(budget / cost * accepted))

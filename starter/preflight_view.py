@@ -17,7 +17,9 @@ from clarion.domain.campaign import CampaignSpec
 from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
 from starter.cli_frame import err, out
+from starter.forecast import MINUTES_PER_CALL
 from starter.preflight import Preflight, Rejected, preflight
+from starter.preflight_call_view import call_rate, call_sample
 from starter.tables import new_table, some_rows
 from starter.times import span, when
 from starter.wiring import has_database, open_store
@@ -112,9 +114,11 @@ def preflight_view(found: Preflight, now: float) -> RenderableType:
     if found.reasons:
         parts += [_reasons(found), Text()]
     if found.sample_row is not None:
-        title = Text(f" row {found.sample_row} would get ", "dim")
-        parts += [Panel(Text(found.sample_text), title=title, title_align="left", border_style="dim", width=76)]
+        title = Text(f" row {found.sample_row} would {'be called with' if found.call else 'get'} ", "dim")
+        sample = Text(found.sample_text) if found.call is None else call_sample(found.call)
+        parts += [Panel(sample, title=title, title_align="left", border_style="dim", width=76)]
     parts.append(_facts(found, now))
+    parts += [Text(note, "dim") for note in (found.call.notes if found.call else ())]
     parts += [Text(problem, "yellow") for problem in found.problems]
     if not found.accepted:
         parts.append(Text("nobody would be contacted: no row can be used", "bold red"))
@@ -147,9 +151,12 @@ def _facts(found: Preflight, now: float) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    shares = ", ".join(f"{n:,} of {count}" for count, n in found.segments_per_text.items())
-    table.add_row("segments", f"{found.segments:,} in all ({shares}), {found.encoding}" if shares else "0")
-    table.add_row("rate", f"{found.per_second:g} a second" if found.per_second else "unlimited")
+    if found.call is None:
+        shares = ", ".join(f"{n:,} of {count}" for count, n in found.segments_per_text.items())
+        table.add_row("segments", f"{found.segments:,} in all ({shares}), {found.encoding}" if shares else "0")
+        table.add_row("rate", f"{found.per_second:g} a second" if found.per_second else "unlimited")
+    else:
+        table.add_row("rate", call_rate(found.call, found.per_second or 0.0))
     table.add_row("starts", when(found.starts_at, now) if found.starts_at > now else "at once")
     table.add_row("expected time", _duration(found, now))
     table.add_row("expected cost", _cost(found))
@@ -167,6 +174,9 @@ def _duration(found: Preflight, now: float) -> str:
 
 def _cost(found: Preflight) -> str:
     said = f"{found.expected_cost:,.2f} without retries"
+    if found.call is not None:
+        minutes = f"{min(MINUTES_PER_CALL, found.call.max_minutes):g}"
+        said = f"{said}, at {minutes} min a call on average; {found.most_cost:,.2f} at most, if all talk to the end"
     if found.budget is None:
         return said
     if found.covered < found.accepted:

@@ -27,7 +27,7 @@ def sources() -> set[str]:
     return {*files, "worker.py"}
 
 
-EXAMPLES = {"starter/examples/reminder.yaml", "starter/examples/customers.csv"}
+EXAMPLES = {f"starter/examples/{name}" for name in ("reminder.yaml", "customers.csv", "calls.yaml", "contacts.csv")}
 """What the demo needs; in the checkout it lies in the top-level folder of examples."""
 
 

@@ -59,11 +59,25 @@ def test_the_customers_have_something_of_everything() -> None:
     assert all(endings[f"{ending}"] >= 2 for ending in range(9001, 9010))
 
 
-@pytest.mark.parametrize("name", ["reminder", "quiet_hours", "own_texts"])
+@pytest.mark.parametrize("name", ["reminder", "quiet_hours", "own_texts", "calls"])
 def test_every_example_can_be_started(name: str) -> None:
     rows = checked(read_campaign_file(EXAMPLES / f"{name}.yaml"))
     usable = [row for row in rows if row.skip is None]
     assert len(usable) >= 0.6 * len(rows)
+
+
+def test_the_contacts_have_something_of_everything_that_calls_can_meet() -> None:
+    rows = checked(read_campaign_file(EXAMPLES / "calls.yaml"))
+    assert {row.skip for row in rows if row.skip} == {
+        SkipReason.INVALID_PHONE,
+        SkipReason.MISSING_PHONE,
+        SkipReason.MISSING_VARIABLE,
+        SkipReason.INVALID_TIME_ZONE,
+    }
+    numbers = [row.address or "" for row in rows if row.skip is None]
+    assert len(numbers) - len(set(numbers)) == 1  # the same person twice, which the store finds out
+    endings = {number[-4:] for number in numbers}
+    assert {"9101", "9102", "9103", "9104", "9106", "9107", "9108", "9109", "9110", "9112"} <= endings
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx", "jsonl"])
