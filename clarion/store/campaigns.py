@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +10,17 @@ from pydantic import ValidationError
 from sqlalchemy import Row, delete, select, update
 
 from clarion.contracts import CampaignRef, Pacing, Snapshot
-from clarion.domain.attempt import NEVER
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, Limits, spacing_of
-from clarion.domain.errors import BadInput, Conflict, NotFound, did_you_mean
+from clarion.domain.errors import BadInput, NotFound, did_you_mean
 from clarion.domain.problems import sentences
-from clarion.domain.target import TargetState
-from clarion.store.database import Database, insert_into
-from clarion.store.pace import PaceBook, campaign_pace, make_rows
+from clarion.store.creating import add_campaign, id_taken
+from clarion.store.database import Database
+from clarion.store.pace import PaceBook, account_pace, campaign_pace, make_rows, set_pace
 from clarion.store.posting import Posting
-from clarion.store.rows import TargetKey
-from clarion.store.schema import audience_files, audience_parts, campaigns, events, targets
+from clarion.store.schema import audience_files, audience_parts, campaigns, events
 from clarion.store.snapshots import take_snapshot
 from clarion.store.specs import parsed_spec
+from clarion.store.sweeps import settle_stragglers
 
 ZOMBIE_SECONDS = 5.0
 """A status ordered this much earlier than the one that stands comes from an activity that Temporal has given up."""
@@ -50,6 +49,16 @@ class Campaign:
     updated_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class CallFlags:
+    """What a campaign wants of its calls."""
+
+    open: bool
+    """Whether new ones may start."""
+    hang_up: bool
+    """Whether those under way are to be ended."""
+
+
 class Campaigns:
     """Queries and changes on campaigns. Blocking."""
 
@@ -59,32 +68,10 @@ class Campaigns:
 
     def create(self, tenant: str, campaign_id: str, spec: CampaignSpec, now: float) -> CampaignRef:
         """Add a campaign as a draft. Raises Conflict when the id is taken."""
-        row = {
-            "tenant": tenant,
-            "campaign_id": campaign_id,
-            "name": spec.name,
-            "channel": spec.channel,
-            "account": spec.account,
-            "status": CampaignStatus.DRAFT,
-            "spec": spec.model_dump_json(by_alias=True),
-            "lanes": spec.limits.concurrency,
-            "spacing": spacing_of(spec),
-            "budget": None if spec.budget is None else round(spec.budget * 1e6),
-            "created_at": now,
-            "updated_at": now,
-        }
         with self._database.write() as connection:
-            new = insert_into(campaigns, connection.dialect.name).values(row).on_conflict_do_nothing()
-            key = connection.execute(new.returning(campaigns.c.key)).scalar()
-            if key is None:
-                message = (
-                    f'campaign "{campaign_id}" exists already; give another --id, or look at it with '
-                    f"`clarion show {campaign_id}`"
-                )
-                raise Conflict(message)
-            posting = Posting(connection, now)
-            posting.event(key, None, "created", spec.name)
-            posting.flush()
+            key = add_campaign(connection, tenant, campaign_id, spec, now)
+        if key is None:
+            raise id_taken(campaign_id)
         return CampaignRef(tenant=tenant, campaign_id=campaign_id, key=key)
 
     def delete_draft(self, ref: CampaignRef) -> bool:
@@ -137,6 +124,12 @@ class Campaigns:
         with self._database.read() as connection:
             return bool(connection.execute(select(campaigns.c.open).where(campaigns.c.key == key)).scalar())
 
+    def call_flags(self, keys: Collection[int]) -> dict[int, CallFlags]:
+        """What campaigns want of their calls."""
+        query = select(campaigns.c.key, campaigns.c.open, campaigns.c.hang_up).where(campaigns.c.key.in_(keys))
+        with self._database.read() as connection:
+            return {key: CallFlags(open_, hang_up) for key, open_, hang_up in connection.execute(query)}
+
     def set_status(
         self,
         key: int,
@@ -146,9 +139,11 @@ class Campaigns:
         *,
         open_: bool | None = None,
         ordered_at: float | None = None,
+        hang_up: bool = False,
     ) -> None:
-        """Write a status; ``open_`` also opens or closes the campaign for new contacts, opening clears a halt.
+        """Write a status; ``open_`` also opens or closes the campaign for new contacts.
 
+        Opening clears a halt, what the circuit breaker remembers, and the wish to ``hang_up`` calls under way.
         ``ordered_at``: epoch seconds by Temporal's clock; a status that was ordered long before the one that stands is
         ignored. None: said outside of any workflow, and what a workflow orders next counts anew. Raises NotFound.
         """
@@ -165,11 +160,13 @@ class Campaigns:
             if status.is_final or open_ is not None:
                 values |= {"open": bool(open_) and not status.is_final}
             if values.get("open"):
-                values |= {"halt": ""}
+                values |= {"halt": "", "hang_up": False} | ({} if was.open else {"recent": ""})
+            if hang_up:
+                values |= {"hang_up": True}
             if status is CampaignStatus.RUNNING and was.started_at is None:
                 values |= {"started_at": now}
             if status in {CampaignStatus.COMPLETED, CampaignStatus.CANCELLED}:
-                self._settle_stragglers(posting, key, status)
+                settle_stragglers(posting, key, status)
             if was.status != status:
                 posting.event(key, None, "status", f"{status}" + (f": {reason}" if reason else ""))
             posting.flush()
@@ -207,15 +204,9 @@ class Campaigns:
         with self._database.read() as connection:
             return take_snapshot(connection, key, now)
 
-    def _settle_stragglers(self, posting: Posting, key: int, status: CampaignStatus) -> None:
-        """Settle what a receipt set in motion after the last look: nobody will come back to it."""
-        moved = targets.c.state.in_([TargetState.WAITING, TargetState.ACTIVE]) & targets.c.chunk.is_(None)
-        query = select(targets.c.position).where(targets.c.campaign_key == key, moved)
-        posting.load([TargetKey(key, position) for (position,) in posting.connection.execute(query)])
-        idle = TargetState.CANCELLED if status is CampaignStatus.CANCELLED else TargetState.FAILED
-        for target in posting.targets.values():
-            state = TargetState.SUCCEEDED if target.state == TargetState.ACTIVE else idle
-            posting.move(target, state, target.outcome, NEVER)
+    def set_account_pace(self, tenant: str, account: str, channel: str, spacing: float | None, now: float) -> None:
+        """Set the seconds between contacts of an account on a channel; None goes back to the settings."""
+        set_pace(self._database, account_pace(tenant, account, channel), spacing, now)
 
 
 def _with_limits(spec: CampaignSpec, pacing: Pacing) -> CampaignSpec:

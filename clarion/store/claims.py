@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select, update
 
 from clarion.domain.attempt import AttemptId
+from clarion.domain.campaign import Channel
 from clarion.domain.errors import Conflict
-from clarion.domain.target import CLAIMABLE, TargetState
+from clarion.domain.target import CLAIMABLE, Outcome, TargetState
 from clarion.store.database import Database, insert_into
 from clarion.store.posting import Posting
 from clarion.store.rows import ATTEMPT_COLUMNS, AttemptRow, TargetKey
@@ -52,7 +53,7 @@ class OpenChunk:
     fence: int
     taken: int
     left: tuple[ClaimedTarget, ...]
-    """Claimed by an earlier attempt of the same chunk and not contacted."""
+    """Claimed by an earlier attempt of the same chunk and not contacted; before them calls that may be going on."""
 
 
 _CLAIMED = (
@@ -79,8 +80,10 @@ class Claims:
     def open_chunk(self, campaign_key: int, number: int, execution: Execution, now: float) -> OpenChunk:
         """Take over a chunk: fence off earlier executions of it, and find out what they left.
 
-        Intents without a result become unknown: nobody here can say whether they took effect. Raises Conflict when a
-        later execution has taken over already: this one was cut off, and Temporal does not wait for it any more.
+        Intents without a result become unknown: nobody here can say whether they took effect. Calls of an earlier
+        attempt at the same chunk stay with it as active targets: its lanes hold them until their outcome is known, so
+        that no more calls go on than there are lanes. Raises Conflict when a later execution has taken over already:
+        this one was cut off, and Temporal does not wait for it any more.
         """
         with self._database.write() as connection:
             posting = Posting(connection, now, self._grace)
@@ -97,16 +100,17 @@ class Claims:
             if known is None:
                 return OpenChunk(fence, 0, ())
             of_chunk = targets.c.chunk == number
-            self._strand(posting, campaign_key, of_chunk)
+            if not (again and posting.is_of_calls(campaign_key)):
+                self._strand(posting, campaign_key, of_chunk)
             if not again:
                 self._release(posting, campaign_key, of_chunk)
                 return OpenChunk(fence, 0, ())
             return OpenChunk(fence, taken, self._take_over(posting, campaign_key, number, fence))
 
     def claim(self, campaign_key: int, number: int, fence: int, limit: int, now: float) -> list[ClaimedTarget]:
-        """Claim up to ``limit`` due targets: lookups first, then retries, then new ones.
+        """Claim up to ``limit`` due targets: calls that nobody attends to, then lookups, then retries, then new ones.
 
-        A campaign that is closed for new contacts still looks up what is unknown. Nothing for a stale ``fence``.
+        A campaign that is closed for new contacts still takes the first two. Nothing for a stale ``fence``.
         """
         with self._database.write() as connection:
             posting = Posting(connection, now, self._grace)
@@ -114,7 +118,8 @@ class Claims:
             this = _chunk(campaign_key, number)
             if connection.execute(select(chunks.c.fence).where(*this)).scalar_one() != fence:
                 return []
-            states = CLAIMABLE if posting.campaigns[campaign_key].open else (TargetState.UNKNOWN,)
+            campaign = posting.campaigns[campaign_key]
+            states = claimable(campaign.channel, new=campaign.open)
             found: list[ClaimedTarget] = []
             for state in states:
                 due = (
@@ -213,10 +218,11 @@ class Claims:
             .returning(*_CLAIMED)
         )
         rows: Sequence[Row[Any]] = posting.connection.execute(take).all()
-        return tuple(_claimed(campaign_key, row) for row in sorted(rows, key=lambda row: row.position))
+        in_turn = sorted(rows, key=lambda row: (row.state != TargetState.ACTIVE, row.position))
+        return tuple(_claimed(campaign_key, row) for row in in_turn)
 
     def _strand(self, posting: Posting, campaign_key: int, which: ColumnElement[bool]) -> int:
-        """Mark claimed targets with an intent and no result as unknown, and free them; return how many."""
+        """Free claimed targets that are being contacted, and return how many: without a result, they are unknown."""
         query = select(targets.c.position, targets.c.attempts).where(
             targets.c.campaign_key == campaign_key, which, targets.c.state == TargetState.ACTIVE
         )
@@ -227,6 +233,8 @@ class Claims:
             attempt = posting.attempts[AttemptId(campaign_key, position, number)]
             if attempt.outcome is None:
                 posting.strand(attempt, "its worker went away before the answer")
+            elif attempt.outcome == Outcome.PLACED:
+                posting.leave(attempt, "its worker went away; the call goes on")
             posting.free(posting.targets[attempt.target])
         posting.flush()
         return len(rows)
@@ -234,6 +242,15 @@ class Claims:
     def _release(self, posting: Posting, campaign_key: int, which: ColumnElement[bool]) -> int:
         freed = update(targets).where(targets.c.campaign_key == campaign_key, which).values(chunk=None, fence=None)
         return posting.connection.execute(freed).rowcount
+
+
+def claimable(channel: str, *, new: bool = True) -> tuple[TargetState, ...]:
+    """States a lane may take a target from once it is due, in order; without ``new`` contacts.
+
+    An active target that nobody has claimed is, where people are called, a call that goes on without a lane.
+    """
+    states = CLAIMABLE if new else (TargetState.UNKNOWN,)
+    return (TargetState.ACTIVE, *states) if channel == Channel.CALL else states
 
 
 def _chunk(campaign_key: int, number: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -139,8 +139,17 @@ def insert_into(table: Table, dialect: str) -> Insert:
 
 
 def storable(text: str | None) -> str | None:
-    """Return a text as both databases take it, without NUL: PostgreSQL would refuse the whole batch it comes in."""
-    return text.replace("\0", "") if text and "\0" in text else text
+    """Return a text as both databases take it: one with a NUL or half a character would fail all it is written with."""
+    if not text:
+        return text
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return text.encode(errors="replace").decode()
+    return text
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clarion.domain.attempt import AttemptId, Verdict
+from clarion.domain.call import CallFacts
 from clarion.domain.target import Outcome
 from clarion.store.rows import TargetKey
 
@@ -44,13 +45,20 @@ class TooEarly:
 
 
 @dataclass(frozen=True, slots=True)
+class TooOften:
+    """No intent was written: the person has been called as often as one may be in a day, until ``until`` (epoch)."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Intend:
-    """Ask to contact a claimed target; answered with Granted, TooEarly or a Refusal."""
+    """Ask to contact a claimed target; answered with Granted, TooEarly, TooOften (calls alone) or a Refusal."""
 
     target: TargetKey
     fence: int
     cost: int
-    """What a contact costs, in millionths."""
+    """What a contact costs, in millionths; a call at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,10 @@ class Record:
 
     attempt: AttemptId
     verdict: Verdict
+    facts: CallFacts | None = None
+    """What is known of a call."""
+    cost: int | None = None
+    """What an ended call is taken to have cost, in millionths, until the provider says so itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """A claimed target cannot be worked on before ``due_at``; says what it waits for."""
+    """A claimed target cannot be worked on before ``due_at``; says what it waits for. A call that goes on is let go."""
 
     target: TargetKey
     fence: int
@@ -109,7 +121,7 @@ class Halt:
 
 
 Entry = Intend | Record | Withdraw | Postpone | GiveUp | Backoff | Halt
-Answer = Granted | TooEarly | Refusal | None
+Answer = Granted | TooEarly | TooOften | Refusal | None
 
 
 def campaign_of(entry: Entry) -> int:

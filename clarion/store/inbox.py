@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from clarion.domain.attempt import AttemptId, Verdict
 from clarion.domain.errors import BadInput, Unreachable
 from clarion.domain.target import Outcome
-from clarion.providers.ports import InboundKind, InboundText, ReceiptReader, StatusReceipt
+from clarion.providers.ports import CallReader, InboundKind, InboundText, ReceiptReader, StatusReceipt
 from clarion.providers.raw import RawReceipt
 from clarion.store.database import Database, insert_into, storable
 from clarion.store.journal import Person, Wish
@@ -54,6 +54,8 @@ class Inbox:
     readers: Mapping[str, ReceiptReader] = field(default_factory=dict)
     """By provider."""
     grace: float = 15.0
+    call_readers: Mapping[str, CallReader] = field(default_factory=dict)
+    """By provider."""
 
     def keep(self, batch: Sequence[RawReceipt], _now: float) -> Sequence[None]:
         """Store receipts as they came. When this returns, they are safe."""

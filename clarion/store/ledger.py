@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clarion.domain.attempt import NEVER
 from clarion.domain.target import Outcome, TargetState
+from clarion.store.call_limits import LatestCalls, under_way
 from clarion.store.database import Database
 from clarion.store.entries import (
     Answer,
@@ -22,6 +23,7 @@ from clarion.store.entries import (
     Record,
     Refusal,
     TooEarly,
+    TooOften,
     Withdraw,
     campaign_of,
 )
@@ -31,9 +33,13 @@ from clarion.store.pace import PaceBook, account_pace, campaign_pace, make_rows
 from clarion.store.posting import Posting
 from clarion.store.rows import CampaignRow, TargetKey
 from clarion.store.schema import campaigns
+from clarion.store.specs import parsed_spec
 
 FARTHEST_SLOT = 10.0
 """Seconds from now within which a slot can be reserved: a reserved slot is lost when its lane is called off."""
+
+MONEY_PAUSE = 5.0
+"""Seconds after which a lane asks again, where calls under way may give back the money for one more."""
 
 Ledger = GroupCommit[Entry, Answer]
 """What the lanes of a worker share: ``submit`` an entry, await its answer."""
@@ -47,8 +53,8 @@ class LedgerPage:
     """
 
     database: Database
-    account_spacing: Mapping[str, float] = field(default_factory=dict)
-    """Seconds between contacts by account name."""
+    account_spacing: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Seconds between contacts by account name and channel, where nobody has set others."""
     grace: float = 15.0
     """Seconds before an unknown target is looked up."""
     _accounts: dict[int, str] = field(default_factory=dict)
@@ -87,20 +93,31 @@ class _Page:
     posting: Posting
     pace: PaceBook
     accounts: Mapping[int, str]
-    account_spacing: Mapping[str, float]
+    account_spacing: Mapping[tuple[str, str], float]
+    calls: LatestCalls = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.calls = LatestCalls(self.posting)
 
     def load(self, entries: Sequence[Entry]) -> None:
         judged = [TargetKey(e.attempt.campaign_key, e.attempt.position) for e in entries if isinstance(e, _ON_ATTEMPT)]
         claimed = [e.target for e in entries if isinstance(e, _ON_TARGET)]
         self.posting.load([*judged, *claimed], attempts_of=judged)
         wanted: dict[str, set[str]] = {}
+        called: set[Person] = set()
         for entry in entries:
             if isinstance(entry, Intend):
-                tenant = self.posting.campaigns[entry.target.campaign_key].tenant
-                wanted.setdefault(tenant, set()).add(self.posting.targets[entry.target].address or "")
+                person = self._person(entry.target)
+                wanted.setdefault(person.tenant, set()).add(person.address)
+                if self.posting.is_of_calls(entry.target.campaign_key):
+                    called.add(person)
         for tenant, addresses in wanted.items():
             found = suppressed_among(self.posting.connection, tenant, addresses)
             self.posting.suppressed |= {Person(tenant, address) for address in found}
+        self.calls.load(called)
+
+    def _person(self, target: TargetKey) -> Person:
+        return Person(self.posting.campaigns[target.campaign_key].tenant, self.posting.targets[target].address or "")
 
     def apply(self, entry: Entry) -> Answer:
         match entry:
@@ -120,39 +137,63 @@ class _Page:
                 self.posting.halt(entry.campaign_key, entry.why)
         return None
 
-    def _intend(self, entry: Intend) -> Granted | TooEarly | Refusal:
-        posting = self.posting
-        target = posting.targets[entry.target]
+    def _intend(self, entry: Intend) -> Granted | TooEarly | TooOften | Refusal:
+        posting, person = self.posting, self._person(entry.target)
+        refusal = self._refusal(entry, person)
+        if refusal is not None:
+            return refusal
         campaign = posting.campaigns[entry.target.campaign_key]
+        of_calls = posting.is_of_calls(campaign.key)
+        if of_calls:
+            free_at = self.calls.free_at(person, parsed_spec(campaign.spec).limits.per_person_per_day)
+            if free_at is not None:
+                return TooOften(free_at)
+        if campaign.budget is not None and campaign.spent + entry.cost > campaign.budget:
+            if of_calls and under_way(posting, campaign.key):
+                return TooEarly(posting.now + MONEY_PAUSE)
+            posting.halt(campaign.key, budget_spent(campaign))
+            return Refusal.BUDGET
+        return self._grant(entry, campaign, person if of_calls else None)
+
+    def _refusal(self, entry: Intend, person: Person) -> Refusal | None:
+        """Why this person must not be contacted for this target by whoever asks."""
+        posting, target = self.posting, self.posting.targets[entry.target]
         if target.fence != entry.fence or target.state not in {TargetState.PENDING, TargetState.WAITING}:
             return Refusal.FENCED
-        if not campaign.open:
+        if not posting.campaigns[target.campaign_key].open:
             return Refusal.CLOSED
-        if Person(campaign.tenant, target.address or "") in posting.suppressed:
+        if person in posting.suppressed:
             posting.move(target, TargetState.SKIPPED, Outcome.OPTED_OUT, due_at=NEVER)
             posting.free(target)
             posting.event(*entry.target, "skipped", "opted out before it was contacted")
             return Refusal.SUPPRESSED
-        if campaign.budget is not None and campaign.spent + entry.cost > campaign.budget:
-            posting.halt(campaign.key, budget_spent(campaign))
-            return Refusal.BUDGET
+        return None
+
+    def _grant(self, entry: Intend, campaign: CampaignRow, called: Person | None) -> Granted | TooEarly:
+        """Write the intent at the next slot, if that is near."""
+        posting = self.posting
+        account = self.accounts[campaign.key]
+        settings = self.account_spacing.get((campaign.account, campaign.channel), 0.0)
         spacings = {
-            self.accounts[campaign.key]: self.account_spacing.get(campaign.account, 0.0),
+            account: self.pace.spacing_of(account, settings),
             campaign_pace(campaign.key): campaign.spacing,
         }
         slot_at = self.pace.next_slot(spacings, posting.now)
         if slot_at > posting.now + FARTHEST_SLOT:
             return TooEarly(slot_at)
         self.pace.reserve(spacings, posting.now)
-        attempt = posting.intend(target, entry.fence, slot_at, entry.cost)
+        attempt = posting.intend(posting.targets[entry.target], entry.fence, slot_at, entry.cost)
+        if called is not None:
+            self.calls.note(called, attempt)
         return Granted(attempt, slot_at, spacings, posting.now)
 
     def _record(self, entry: Record) -> None:
         attempt = self.posting.attempts.get(entry.attempt)
+        went_on = attempt is not None and attempt.outcome == Outcome.PLACED
         if attempt is not None:
-            self.posting.judge(attempt, entry.verdict)
+            self.posting.judge(attempt, entry.verdict, facts=entry.facts, cost=entry.cost)
         account = self.accounts[entry.attempt.campaign_key]
-        if entry.verdict.outcome is Outcome.UNKNOWN:
+        if entry.verdict.outcome is Outcome.UNKNOWN and not went_on:
             self.pace.strike(account, self.posting.now)
         else:
             self.pace.works(account)
@@ -164,15 +205,19 @@ class _Page:
 
     def _postpone(self, entry: Postpone) -> None:
         target = self.posting.targets[entry.target]
-        if target.fence == entry.fence:
+        if target.fence == entry.fence and target.state != TargetState.ACTIVE:
             target.detail = entry.detail or target.detail
             state = TargetState.UNKNOWN if target.state == TargetState.UNKNOWN else TargetState.WAITING
             self.posting.move(target, state, target.outcome, entry.due_at, reason=entry.reason)
             self.posting.free(target)
+        elif target.fence == entry.fence and target.outcome == Outcome.PLACED:
+            due_at = self.posting.now if entry.due_at >= NEVER else entry.due_at
+            self.posting.move(target, TargetState.ACTIVE, target.outcome, due_at, reason=entry.reason)
+            self.posting.free(target)
 
     def _give_up(self, entry: GiveUp) -> None:
         target = self.posting.targets[entry.target]
-        if target.fence == entry.fence:
+        if target.fence == entry.fence and target.state != TargetState.ACTIVE:
             target.detail = entry.detail
             self.posting.move(target, TargetState.FAILED, entry.outcome, due_at=NEVER)
             self.posting.free(target)

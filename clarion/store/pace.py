@@ -26,6 +26,8 @@ class PaceRow:
     key: str
     next_free: float = 0.0
     strikes: int = 0
+    spacing: float | None = None
+    """Seconds between contacts that somebody has set in place of the settings'."""
     changed: bool = False
 
 
@@ -35,7 +37,9 @@ def _make(dialect: str) -> ClauseElement:
 
 _MAKE = Prepared(("key", "next_free", "strikes"), _make)
 _LOCK = PreparedSelect(
-    (), select(pace.c.key, pace.c.next_free, pace.c.strikes).order_by(pace.c.key).with_for_update(), pace.c.key
+    (),
+    select(pace.c.key, pace.c.next_free, pace.c.strikes, pace.c.spacing).order_by(pace.c.key).with_for_update(),
+    pace.c.key,
 )
 _UPDATE = Prepared(
     ("new_next_free", "new_strikes", "of_key"),
@@ -66,6 +70,18 @@ def make_rows(database: Database, keys: Collection[str]) -> None:
         _MAKE.run(connection, [(key, 0.0, 0) for key in sorted(keys)])
 
 
+def set_pace(database: Database, key: str, spacing: float | None, now: float) -> None:
+    """Set the seconds between contacts through ``key``; None goes back to the settings."""
+    make_rows(database, {key})
+    with database.write() as connection:
+        book = PaceBook(connection, {key})
+        was = book.spacing_of(key, -1.0)
+        if spacing is not None and was >= 0:
+            book.shift(key, spacing - was, now)
+        book.flush()
+        connection.execute(update(pace).where(pace.c.key == key).values(spacing=spacing))
+
+
 class PaceBook:
     """The pace rows that one transaction touches; locked in key order."""
 
@@ -73,6 +89,11 @@ class PaceBook:
         """Lock and load ``keys``, all of which were made before."""
         self._connection = connection
         self._rows = {row.key: PaceRow(*row) for row in _LOCK.fetch(connection, (), sorted(keys))}
+
+    def spacing_of(self, key: str, settings: float) -> float:
+        """Return the seconds between contacts through ``key``: as somebody has set them, else as in the settings."""
+        changed = self._rows[key].spacing
+        return settings if changed is None else changed
 
     def next_slot(self, keys: Collection[str], now: float) -> float:
         """Return the epoch second at which all of ``keys`` would let the next contact through."""

@@ -6,93 +6,33 @@ target from one state to another goes through here, so the books cannot drift fr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
-
-from sqlalchemy import Connection
+from dataclasses import dataclass, replace
 
 from clarion.domain.attempt import NEVER, AttemptId, Standing, Verdict, standing_after
-from clarion.domain.campaign import CampaignStatus
+from clarion.domain.breaker import FAILURES, Ended, remember, tripped
+from clarion.domain.call import CallFacts, MachineRule
+from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome, TargetState
+from clarion.store.call_rows import CallRow, clipped, expected_cost, read_recent, recent_text
 from clarion.store.database import storable
-from clarion.store.journal import Journal, Person, Wish
-from clarion.store.rows import (
-    AttemptRow,
-    CampaignRow,
-    TargetKey,
-    TargetRow,
-    lock_campaigns,
-    read_attempts,
-    read_targets,
-    write_attempts,
-    write_campaigns,
-    write_targets,
-)
-from clarion.store.schema import UNBILLED
+from clarion.store.journal import Person, Wish
+from clarion.store.rows import AttemptRow, TargetRow
+from clarion.store.sheet import Sheet
 from clarion.store.specs import parsed_spec
 
-UNDECIDED = frozenset({None, Outcome.SENT, Outcome.UNKNOWN, Outcome.NOT_SENT})
+UNDECIDED = frozenset({None, Outcome.SENT, Outcome.PLACED, Outcome.UNKNOWN, Outcome.NOT_SENT})
 """Outcomes of an attempt that a later word of the provider may still replace."""
 
 UNANSWERED = frozenset({None, Outcome.UNKNOWN})
 """Outcomes of an attempt about which the provider has said nothing yet."""
 
+UNBILLED = frozenset({Outcome.FAILED, Outcome.INVALID_NUMBER, Outcome.REJECTED_CONTENT, Outcome.OPTED_OUT})
+"""Outcomes that cost nothing unless the provider names a price: it never sent anything."""
+
 
 @dataclass(slots=True)
-class Posting:
+class Posting(Sheet):
     """Changes to targets of some campaigns inside one write transaction at time ``now`` (epoch seconds)."""
-
-    connection: Connection
-    now: float
-    grace: float = 0.0
-    """Seconds before a target whose outcome is unknown is looked up."""
-    campaigns: dict[int, CampaignRow] = field(default_factory=dict)
-    targets: dict[TargetKey, TargetRow] = field(default_factory=dict)
-    attempts: dict[AttemptId, AttemptRow] = field(default_factory=dict)
-    suppressed: set[Person] = field(default_factory=set)
-    """People known to be on the do-not-contact list: those whom somebody looked up, and those put on it here."""
-    journal: Journal = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin an empty journal."""
-        self.journal = Journal(self.now)
-
-    def lock(self, campaign_keys: Collection[int]) -> None:
-        """Lock campaigns: every posting about a campaign waits for the one before it.
-
-        Only the first call of a posting may lock more than one, else two postings could wait for each other.
-        """
-        missing = set(campaign_keys) - self.campaigns.keys()
-        for row in lock_campaigns(self.connection, missing) if missing else ():
-            self.campaigns[row.key] = row
-
-    def load(self, keys: Iterable[TargetKey], attempts_of: Iterable[TargetKey] = ()) -> None:
-        """Lock the campaigns of ``keys`` and load the targets; of ``attempts_of`` their attempts as well."""
-        by_campaign = _positions(keys)
-        self.lock(by_campaign)
-        for campaign_key, positions in by_campaign.items():
-            for target in read_targets(self.connection, campaign_key, positions):
-                self.targets[target.key] = target
-        for campaign_key, positions in _positions(attempts_of).items():
-            for attempt in read_attempts(self.connection, campaign_key, positions):
-                self.attempts[attempt.id] = attempt
-
-    def event(self, campaign_key: int, position: int | None, kind: str, detail: str = "") -> None:
-        """Add a line to the log."""
-        self.journal.line(campaign_key, position, kind, detail)
-
-    def move(
-        self, target: TargetRow, state: TargetState, outcome: str | None, due_at: float, *, reason: str | None = None
-    ) -> None:
-        """Put a target into a state; the only place where the books change."""
-        self.journal.move(target.campaign_key, (target.state, target.outcome), (state.value, outcome))
-        target.state, target.outcome, target.due_at, target.reason = state.value, outcome, due_at, reason
-        target.changed = True
-
-    def free(self, target: TargetRow) -> None:
-        """End the claim on a target."""
-        target.chunk = target.fence = None
-        target.changed = True
 
     def intend(self, target: TargetRow, fence: int, slot_at: float, cost: int) -> AttemptId:
         """Write the intent to contact a target; ``cost`` is charged until the contact turns out not to be billed."""
@@ -101,7 +41,7 @@ class Posting:
         self.move(target, TargetState.ACTIVE, target.outcome, NEVER)
         attempt = AttemptRow(*target.key, target.attempts, fence, self.now, slot_at, cost, new=True)
         self.attempts[attempt.id] = attempt
-        self._charge(attempt, cost)
+        self._spend(attempt, cost)
         return attempt.id
 
     def strand(self, attempt: AttemptRow, why: str) -> None:
@@ -118,7 +58,17 @@ class Posting:
         An attempt on which the provider has spoken meanwhile stays as it is.
         """
         target = self.targets[attempt.target]
-        if attempt.outcome not in UNANSWERED or target.attempts != attempt.number:
+        if target.attempts != attempt.number:
+            return
+        if attempt.outcome == Outcome.PLACED:
+            self.leave(attempt, "who asked for it back thought that it was never placed")
+        if attempt.outcome not in UNANSWERED:
+            return
+        if attempt.id in self.calls:
+            # The provider had taken this call on, so that it knows nothing of it now proves nothing.
+            self.move(target, TargetState.UNKNOWN, Outcome.UNKNOWN, NEVER)
+            self.free(target)
+            self.event(*target.key, "unknown", f"attempt {attempt.number}: the provider has lost the call")
             return
         self._end(attempt, Outcome.NOT_SENT, detail)
         target.tries, target.changed = max(0, target.tries - 1), True
@@ -127,69 +77,121 @@ class Posting:
             self._rest(target, Standing(TargetState.WAITING, Outcome.NOT_SENT, due_at), outcome, reason)
         self.event(*target.key, "withdrawn", f"attempt {attempt.number}: {detail or reason or ''}")
 
-    def judge(self, attempt: AttemptRow, verdict: Verdict, *, rank: int = -1, receipt: bool = False) -> bool:
-        """Apply a provider's word on an attempt. Returns whether it decided anything that was not known.
-
-        Words may come twice, late and out of order; an attempt that is decided stays decided.
-        """
-        self._note_words(attempt, verdict, rank, receipt=receipt)
-        was = attempt.outcome
-        if was not in UNDECIDED or was == verdict.outcome or (verdict.outcome is Outcome.UNKNOWN and was is not None):
-            return False
-        self._end(attempt, verdict.outcome, verdict.detail)
-        attempt.provider_code = _clipped(verdict.provider_code, 16)
-        if was in UNANSWERED and verdict.outcome is not Outcome.UNKNOWN:
-            self.journal.contact(attempt.campaign_key)
+    def leave(self, attempt: AttemptRow, why: str) -> None:
+        """Let go of a target whose call goes on: from now on any lane may attend to it."""
         target = self.targets[attempt.target]
-        if verdict.suppress and target.address:
-            person = Person(self.campaigns[attempt.campaign_key].tenant, target.address)
-            self.suppress(person, Wish(contact=False, at=self.now, source="provider", detail=verdict.detail or ""))
-        if target.attempts != attempt.number:
-            self.event(*target.key, "late_receipt", f"attempt {attempt.number}: {verdict.outcome}")
-            return True
-        target.tries += was == Outcome.NOT_SENT
-        self._follow(target, attempt, verdict)
-        return True
+        self.move(target, TargetState.ACTIVE, Outcome.PLACED, self.now)
+        self.free(target)
+        self.event(*target.key, "unattended", f"attempt {attempt.number}: {why}")
+
+    def judge(
+        self,
+        attempt: AttemptRow,
+        verdict: Verdict,
+        *,
+        rank: int = -1,
+        receipt: bool = False,
+        facts: CallFacts | None = None,
+        cost: int | None = None,
+    ) -> bool:
+        """Apply a provider's word on an attempt. Returns whether it told anything that was not known.
+
+        Words may come twice, late and out of order; an attempt that is decided stays decided, while ``facts`` about a
+        call are added at any time. ``cost`` (millionths) is what an ended call is taken to have cost for as long as the
+        provider does not say so itself.
+        """
+        self._note_words(attempt, verdict, rank if facts is None else max(rank, facts.stage.rank), receipt=receipt)
+        if not self.is_of_calls(attempt.campaign_key):
+            return self._decide(attempt, verdict)
+        known = attempt.id in self.calls
+        learned = self._learn(attempt, verdict, facts)
+        decided = self._decide(attempt, verdict, known=known)
+        if attempt.outcome not in UNDECIDED:
+            self._price(attempt, cost, new=decided)
+            if call := self.calls.get(attempt.id):
+                call.end(self.now)
+        if decided and (attempt.outcome not in UNDECIDED or (verdict.final and attempt.outcome == Outcome.UNKNOWN)):
+            self._remember(attempt)
+        return learned or decided
 
     def suppress(self, person: Person, wish: Wish) -> None:
         """Note that a person is not to be contacted any more."""
         self.journal.wish(person, wish)
         self.suppressed.add(person)
 
-    def halt(self, campaign_key: int, why: str) -> None:
-        """Close a campaign for new contacts, because of something every target would meet."""
-        campaign = self.campaigns[campaign_key]
-        if not campaign.halt and campaign.open:
-            self.event(campaign_key, None, "halted", why)
-            campaign.open, campaign.halt, campaign.changed = False, why, True
-
-    def flush(self) -> None:
-        """Write everything."""
-        write_campaigns(self.connection, self.campaigns.values(), self.now)
-        write_attempts(self.connection, self.attempts.values())
-        write_targets(self.connection, self.targets.values(), self.now)
-        self.journal.write(self.connection)
-
     def _note_words(self, attempt: AttemptRow, verdict: Verdict, rank: int, *, receipt: bool) -> None:
-        attempt.provider_reference = attempt.provider_reference or _clipped(verdict.provider_reference, 64)
+        attempt.provider_reference = attempt.provider_reference or clipped(verdict.provider_reference, 64)
         attempt.changed = True
         if receipt:
             attempt.receipt_at = self.now
         if rank >= attempt.provider_rank:
             attempt.provider_rank = rank
-            attempt.provider_status = _clipped(verdict.provider_status, 32) or attempt.provider_status
+            attempt.provider_status = clipped(verdict.provider_status, 32) or attempt.provider_status
+
+    def _learn(self, attempt: AttemptRow, verdict: Verdict, facts: CallFacts | None) -> bool:
+        """Add facts to what is known of a call; returns whether they were new."""
+        if facts is None and verdict.outcome is Outcome.PLACED:
+            facts = CallFacts()
+        if facts is None:
+            return False
+        call = self.calls.get(attempt.id)
+        if call is None:
+            call = self.calls[attempt.id] = CallRow(*attempt.id, new=True)
+        return call.learn(facts, attempt.provider_reference, self.now)
+
+    def _decide(self, attempt: AttemptRow, verdict: Verdict, *, known: bool = False) -> bool:
+        """Let a verdict decide an attempt that is not decided; ``known`` calls have been counted as contacts."""
+        was, outcome = attempt.outcome, verdict.outcome
+        target = self.targets[attempt.target]
+        latest = target.attempts == attempt.number
+        if outcome is Outcome.PLACED and not (latest and self._comes_back(attempt.campaign_key)):
+            outcome = Outcome.UNKNOWN  # nobody will attend to that call: only its end can still be told
+        if was not in UNDECIDED or was == outcome:
+            return False
+        if outcome is Outcome.UNKNOWN and was is not None and was != Outcome.PLACED:
+            return False
+        self._end(attempt, outcome, verdict.detail)
+        attempt.provider_code = clipped(verdict.provider_code, 16)
+        if was in UNANSWERED and outcome is not Outcome.UNKNOWN and not known:
+            self.journal.contact(attempt.campaign_key)
+        if verdict.suppress and target.address:
+            person = Person(self.campaigns[attempt.campaign_key].tenant, target.address)
+            self.suppress(person, Wish(contact=False, at=self.now, source="provider", detail=verdict.detail or ""))
+        if not latest:
+            self.event(*target.key, "late_receipt", f"attempt {attempt.number}: {outcome}")
+            return True
+        target.tries += was == Outcome.NOT_SENT
+        if outcome is Outcome.PLACED:
+            self._attend(target, attempt, was)
+        else:
+            self._follow(target, attempt, verdict if outcome is verdict.outcome else replace(verdict, outcome=outcome))
+        return True
+
+    def _comes_back(self, campaign_key: int) -> bool:
+        return not CampaignStatus(self.campaigns[campaign_key].status).is_final
+
+    def _attend(self, target: TargetRow, attempt: AttemptRow, was: str | None) -> None:
+        """Let a target stand where a call to it goes on: with the lane that holds it, else any lane may have it."""
+        if was == Outcome.NOT_SENT:
+            self.free(target)  # whoever holds it is about to call anew and knows nothing of this call
+        self.move(target, TargetState.ACTIVE, Outcome.PLACED, self.now if target.chunk is None else NEVER)
+        self.event(*target.key, Outcome.PLACED, f"attempt {attempt.number}: {Outcome.PLACED}")
 
     def _follow(self, target: TargetRow, attempt: AttemptRow, verdict: Verdict) -> None:
         """Let a target stand where the verdict on its latest attempt puts it."""
         campaign = self.campaigns[attempt.campaign_key]
         spec = parsed_spec(campaign.spec)
         running = not CampaignStatus(campaign.status).is_final
+        leaves_message = spec.call is not None and spec.call.machine is MachineRule.LEAVE_MESSAGE
+        if leaves_message and verdict.outcome is Outcome.VOICEMAIL:
+            verdict = replace(verdict, succeeded=True)
+        awaited = running and campaign.channel != Channel.CALL  # else nobody waits for receipts
         standing = standing_after(
             verdict,
             spec.retry,
             tries=target.tries,
             now=self.now,
-            receipt_wait=spec.receipts.wait if running else 0.0,  # nobody waits for receipts any more
+            receipt_wait=spec.receipts.wait if awaited else 0.0,
             running=running,
         )
         if standing.state is TargetState.UNKNOWN:
@@ -201,6 +203,17 @@ class Posting:
         self.event(*target.key, verdict.outcome, told)
         if verdict.account_fault:
             self.halt(campaign.key, verdict.detail or "the provider refuses the account")
+
+    def _remember(self, attempt: AttemptRow) -> None:
+        """Count an ended call for the circuit breaker, which halts the campaign when too many have failed."""
+        campaign = self.campaigns[attempt.campaign_key]
+        rules = parsed_spec(campaign.spec).breaker
+        ended = Ended(str(attempt.id), attempt.outcome in FAILURES)
+        others = [other for other in read_recent(campaign.recent) if other.attempt != ended.attempt]
+        recent = remember(others, ended, rules)
+        campaign.recent, campaign.changed = recent_text(recent), True
+        if why := tripped(recent, rules):
+            self.halt(campaign.key, why)
 
     def _rest(self, target: TargetRow, standing: Standing, outcome: str | None, reason: str | None) -> None:
         """End a target's claim where it stands; in a campaign that is over or called off, nothing waits."""
@@ -214,23 +227,32 @@ class Posting:
         self.free(target)
 
     def _end(self, attempt: AttemptRow, outcome: Outcome, detail: str | None) -> None:
-        billed = (attempt.outcome not in UNBILLED, outcome not in UNBILLED)
-        self._charge(attempt, attempt.cost * (billed[1] - billed[0]))
-        attempt.outcome, attempt.ended_at, attempt.changed = outcome.value, self.now, True
+        charged = _charge(attempt)
+        attempt.outcome, attempt.changed = outcome.value, True
+        if outcome is not Outcome.PLACED:
+            attempt.ended_at = self.now
+        if outcome in UNBILLED:
+            attempt.cost = 0
         attempt.detail = storable(detail) or attempt.detail
+        self._spend(attempt, _charge(attempt) - charged)
 
-    def _charge(self, attempt: AttemptRow, amount: int) -> None:
+    def _price(self, attempt: AttemptRow, given: int | None, *, new: bool) -> None:
+        """Set what an ended call has cost: as the provider says, else as ``given``, else by how long it lasted."""
+        call = self.calls.get(attempt.id)
+        cost = given if call is None or call.cost is None else call.cost
+        if cost is None and new and attempt.outcome not in UNBILLED:
+            spec = parsed_spec(self.campaigns[attempt.campaign_key].spec).call
+            minutes = None if spec is None else spec.max_minutes
+            cost = expected_cost(attempt.cost, attempt.outcome, None if call is None else call.duration, minutes)
+        if cost is not None and cost != attempt.cost:
+            self._spend(attempt, cost - attempt.cost)
+            attempt.cost, attempt.changed = cost, True
+
+    def _spend(self, attempt: AttemptRow, amount: int) -> None:
         if amount:
             campaign = self.campaigns[attempt.campaign_key]
             campaign.spent, campaign.changed = campaign.spent + amount, True
 
 
-def _positions(keys: Iterable[TargetKey]) -> dict[int, set[int]]:
-    by_campaign: dict[int, set[int]] = {}
-    for key in keys:
-        by_campaign.setdefault(key.campaign_key, set()).add(key.position)
-    return by_campaign
-
-
-def _clipped(word: str | None, length: int) -> str | None:
-    return None if word is None else word[:length]
+def _charge(attempt: AttemptRow) -> int:
+    return 0 if attempt.outcome == Outcome.NOT_SENT else attempt.cost

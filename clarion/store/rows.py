@@ -37,6 +37,8 @@ class CampaignRow:
     budget: int | None
     spent: int
     total: int
+    recent: str
+    """The last calls, for the circuit breaker, as JSON."""
     changed: bool = False
 
 
@@ -100,12 +102,10 @@ class AttemptRow:
 _CAMPAIGN = tuple(name for name in CampaignRow.__slots__ if name != "changed")
 _TARGET = tuple(name for name in TargetRow.__slots__ if name != "changed")
 _ATTEMPT = tuple(name for name in AttemptRow.__slots__ if name not in {"new", "changed"})
-_CAMPAIGN_CHANGES = ("open", "halt", "spent")
+_CAMPAIGN_CHANGES = ("open", "halt", "spent", "recent")
 _TARGET_CHANGES = ("state", "outcome", "reason", "detail", "due_at", "tries", "attempts", "chunk", "fence")
 _ATTEMPT_CHANGES = tuple(
-    name
-    for name in _ATTEMPT
-    if name not in {"campaign_key", "position", "number", "fence", "intended_at", "slot_at", "cost"}
+    name for name in _ATTEMPT if name not in {"campaign_key", "position", "number", "fence", "intended_at", "slot_at"}
 )
 
 ATTEMPT_COLUMNS = tuple(attempts.c[name] for name in _ATTEMPT)

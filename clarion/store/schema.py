@@ -21,7 +21,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     case,
+    literal_column,
 )
 
 from clarion.domain.target import Outcome
@@ -57,6 +59,7 @@ campaigns = Table(
     Column("hang_up", Boolean, nullable=False, default=False, comment="whether calls under way are to be ended"),
     Column("recent", Text, nullable=False, default="", comment="the last calls, for the circuit breaker, as JSON"),
     Column("parent_key", ID, comment="the campaign whose targets come here; its feed says which"),
+    Column("fed", ID, nullable=False, default=0, comment="how far the parent's log has been looked through for them"),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),
@@ -106,6 +109,14 @@ Index(
     targets.c.chunk,
     sqlite_where=targets.c.chunk.is_not(None),
     postgresql_where=targets.c.chunk.is_not(None),
+)
+Index(
+    "targets_fed",
+    targets.c.campaign_key,
+    targets.c.parent_position,
+    unique=True,
+    sqlite_where=targets.c.parent_position.is_not(None),
+    postgresql_where=targets.c.parent_position.is_not(None),
 )
 
 chunks = Table(
@@ -172,6 +183,8 @@ calls = Table(
     Column("ended_at", Double),
     Column("answered_by", String(12)),
     Column("duration", Double, comment="seconds from the answer to the end"),
+    Column("cost", BigInteger, comment="millionths; null until the provider says so"),
+    Column("provider_reference", String(64), comment="of its attempt, to find that by"),
     Column("disconnection_reason", String(64), comment="in the provider's words"),
     Column("recording_url", Text),
     Column("summary", Text),
@@ -181,14 +194,16 @@ calls = Table(
     sqlite_with_rowid=False,
 )
 """What is known of a call beyond its attempt."""
+Index("calls_by_reference", calls.c.provider_reference)
 
-UNBILLED = frozenset(
-    {Outcome.NOT_SENT, Outcome.FAILED, Outcome.INVALID_NUMBER, Outcome.REJECTED_CONTENT, Outcome.OPTED_OUT}
-)
-"""Outcomes of attempts that cost nothing, as the provider never sent anything."""
+of_attempt = and_(*(calls.c[name] == attempts.c[name] for name in ("campaign_key", "position", "number")))
+"""Joins calls to their attempts."""
 
-charged = case((attempts.c.outcome.in_(sorted(UNBILLED)), 0), else_=attempts.c.cost).label("cost")
-"""What an attempt costs in the end, in millionths."""
+placed = attempts.c.outcome == literal_column(f"'{Outcome.PLACED.value}'")
+"""Of attempts, the calls that go on. As a literal: SQLite does not see through a parameter which index may be used."""
+
+charged = case((attempts.c.outcome == Outcome.NOT_SENT, 0), else_=attempts.c.cost).label("cost")
+"""What an attempt costs, in millionths: one that was not sent keeps its cost, in case it turns out that it was."""
 
 books = Table(
     "books",

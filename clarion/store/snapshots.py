@@ -9,9 +9,13 @@ from sqlalchemy import Connection, func, select
 from clarion.contracts import Snapshot
 from clarion.domain.attempt import NEVER
 from clarion.domain.books import Books
+from clarion.domain.call import Stage
+from clarion.domain.campaign import Channel
 from clarion.domain.errors import NotFound
-from clarion.domain.target import CLAIMABLE
-from clarion.store.schema import TICK_SECONDS, attempts, books, campaigns, targets, ticks
+from clarion.domain.target import TargetState
+from clarion.store.claims import claimable
+from clarion.store.feeding import awaits_rows
+from clarion.store.schema import TICK_SECONDS, attempts, books, calls, campaigns, of_attempt, placed, targets, ticks
 
 RATE_SPAN = 60.0
 """Seconds over which the rate of a running campaign is measured."""
@@ -19,7 +23,8 @@ RATE_SPAN = 60.0
 
 def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
     """Read a campaign's books, rate, expected end and what is due next; cheap at any size. Raises NotFound."""
-    query = select(campaigns.c.total, campaigns.c.started_at).where(campaigns.c.key == key)
+    c = campaigns.c
+    query = select(c.total, c.started_at, c.channel, c.parent_key).where(c.key == key)
     campaign = connection.execute(query).one_or_none()
     if campaign is None:
         message = f"there is no campaign number {key} in this database"
@@ -28,8 +33,9 @@ def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
     under_way = connection.execute(
         select(func.count()).where(attempts.c.campaign_key == key, attempts.c.outcome.is_(None))
     ).scalar_one()
+    stages = _stages(connection, key) if campaign.channel == Channel.CALL else {}
     figures = Books.of(campaign.total, by_state)
-    due = _due(connection, key)
+    due = _due(connection, key, claimable(campaign.channel))
     per_minute = _per_minute(connection, key, now, campaign.started_at or 0.0)
     return Snapshot(
         as_of=now,
@@ -38,7 +44,9 @@ def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
         per_minute=round(per_minute, 1),
         eta=_expected_end(figures, per_minute, due, now),
         next_due_at=min(due) if due else None,
-        under_way=under_way,
+        under_way=under_way + sum(stages.values()),
+        stages=stages,
+        awaits_rows=campaign.parent_key is not None and awaits_rows(connection, key),
     )
 
 
@@ -53,10 +61,23 @@ def _read_books(connection: Connection, key: int) -> tuple[dict[str, int], dict[
     return by_state, outcomes
 
 
-def _due(connection: Connection, key: int) -> list[float]:
+def _stages(connection: Connection, key: int) -> dict[str, int]:
+    """Calls that go on, by how far they have come."""
+    stage = func.coalesce(calls.c.stage, Stage.PLACED.value)
+    query = (
+        select(stage, func.count())
+        .select_from(attempts.outerjoin(calls, of_attempt))
+        .where(attempts.c.campaign_key == key, placed)
+        .group_by(stage)
+    )
+    none = {known.value: 0 for known in Stage if known is not Stage.ENDED}
+    return none | {known: int(n) for known, n in connection.execute(query)}
+
+
+def _due(connection: Connection, key: int, states: Sequence[TargetState]) -> list[float]:
     """When the next target of each state is due that nobody has claimed."""
     dues = []
-    for state in CLAIMABLE:
+    for state in states:
         free = (targets.c.campaign_key == key) & (targets.c.state == state) & targets.c.chunk.is_(None)
         at = connection.execute(select(func.min(targets.c.due_at)).where(free)).scalar()
         if at is not None and at < NEVER:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from clarion.providers.ports import ReceiptReader
+from clarion.providers.ports import CallReader, ReceiptReader
+from clarion.store.calls import Calls
 from clarion.store.campaigns import Campaigns
 from clarion.store.claims import Claims
 from clarion.store.database import Database
 from clarion.store.events import Events
+from clarion.store.feeding import Feeding
 from clarion.store.files import Files
 from clarion.store.importing import Importing
 from clarion.store.inbox import Inbox
@@ -36,7 +38,13 @@ class Store:
     """All parts of the store on one database. Blocking."""
 
     def __init__(
-        self, url: str, *, tenant: str, grace: float, readers: Mapping[str, ReceiptReader] | None = None
+        self,
+        url: str,
+        *,
+        tenant: str,
+        grace: float,
+        readers: Mapping[str, ReceiptReader] | None = None,
+        call_readers: Mapping[str, CallReader] | None = None,
     ) -> None:
         """Prepare the store at ``url``; ``grace`` is in seconds. Raises BadInput for an address that is none."""
         self.database = Database(url)
@@ -48,7 +56,9 @@ class Store:
         self.importing = Importing(self.database)
         self.events = Events(self.database)
         self.suppressions = Suppressions(self.database)
-        self.inbox = Inbox(self.database, tenant, readers or {}, grace)
+        self.calls = Calls(self.database)
+        self.feeding = Feeding(self.database)
+        self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {})
 
     def conversations(self, campaign_key: int) -> Sequence[Conversation]:
         """What people answered to a campaign, in order."""

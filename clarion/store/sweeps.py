@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection
 
 from sqlalchemy import ColumnElement, select
 
-from clarion.domain.attempt import NEVER
-from clarion.domain.target import TargetState
+from clarion.domain.attempt import NEVER, AttemptId
+from clarion.domain.campaign import CampaignStatus
+from clarion.domain.target import Outcome, TargetState
 from clarion.store.database import Database
 from clarion.store.posting import Posting
 from clarion.store.rows import TargetKey, TargetRow
@@ -16,6 +17,27 @@ from clarion.store.targets import RETRYABLE_OUTCOMES
 
 BULK = 2_000
 """Targets changed in one transaction."""
+
+
+def settle_stragglers(posting: Posting, key: int, status: CampaignStatus) -> None:
+    """Settle what a receipt set in motion after the last look: nobody will come back to it.
+
+    Of a call that goes on nobody will see the end, so it is unknown; its provider may still tell.
+    """
+    moved = targets.c.state.in_([TargetState.WAITING, TargetState.ACTIVE]) & targets.c.chunk.is_(None)
+    query = select(targets.c.position).where(targets.c.campaign_key == key, moved)
+    keys = [TargetKey(key, position) for (position,) in posting.connection.execute(query)]
+    posting.load(keys, attempts_of=keys if posting.is_of_calls(key) else ())
+    for target in posting.targets.values():
+        if target.state != TargetState.ACTIVE:
+            idle = TargetState.CANCELLED if status is CampaignStatus.CANCELLED else TargetState.FAILED
+            posting.move(target, idle, target.outcome, NEVER)
+            posting.event(*target.key, idle, f"the campaign is {status}: nothing is tried again")
+        elif target.outcome == Outcome.PLACED:
+            attempt = posting.attempts[AttemptId(*target.key, target.attempts)]
+            posting.strand(attempt, f"the campaign is {status}, and the call had not ended")
+        else:
+            posting.move(target, TargetState.SUCCEEDED, target.outcome, NEVER)
 
 
 class Sweeps:
@@ -31,7 +53,8 @@ class Sweeps:
         ``before``: settle those whose receipt was awaited until then (epoch seconds); by default until now.
         """
         deadline = now if before is None else before
-        overdue = (targets.c.state == TargetState.ACTIVE) & targets.c.chunk.is_(None) & (targets.c.due_at <= deadline)
+        sent = (targets.c.state == TargetState.ACTIVE) & (targets.c.outcome == Outcome.SENT)
+        overdue = sent & targets.c.chunk.is_(None) & (targets.c.due_at <= deadline)
 
         def conclude(posting: Posting, target: TargetRow) -> None:
             posting.move(target, TargetState.SUCCEEDED, target.outcome, NEVER)

@@ -13,7 +13,10 @@ from clarion.domain.target import Outcome
 from clarion.store.database import Database
 from clarion.store.schema import attempts, books, campaigns, charged, targets
 
-RETRYABLE_OUTCOMES = (Outcome.FAILED, Outcome.UNDELIVERED, Outcome.EXPIRED, Outcome.NOT_SENT)
+RETRYABLE_OUTCOMES = (
+    *(Outcome.FAILED, Outcome.UNDELIVERED, Outcome.EXPIRED, Outcome.NOT_SENT),
+    *(Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL, Outcome.CANCELLED),
+)
 """Failures that another try can help; a wrong number stays wrong."""
 
 PAGE = 1_000

@@ -10,6 +10,7 @@ import pytest
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
 from tests import postgres
+from tests.store.call_scene import new_call_scene
 from tests.store.scene import GRACE, Scene, new_scene
 
 DATABASES = ("sqlite", "postgresql")
@@ -47,6 +48,22 @@ def make_scene(store: Store) -> Callable[..., Scene]:
 
     def make(people: int = 0, *, account_spacing: float = 0.0, **spec: object) -> Scene:
         return new_scene(store, people, account_spacing=account_spacing, **spec)
+
+    return make
+
+
+@pytest.fixture
+def calls(store: Store) -> Scene:
+    """A running campaign that calls three people."""
+    return new_call_scene(store, 3)
+
+
+@pytest.fixture
+def make_calls(store: Store) -> Callable[..., Scene]:
+    """Make a campaign of calls; the arguments are those of ``new_call_scene``."""
+
+    def make(people: int = 0, *, account_spacing: float = 0.0, **spec: object) -> Scene:
+        return new_call_scene(store, people, account_spacing=account_spacing, **spec)
 
     return make
 

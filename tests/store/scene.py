@@ -14,7 +14,7 @@ from clarion.audience.checks import CheckedRow
 from clarion.contracts import CampaignRef
 from clarion.domain.attempt import AttemptId, Verdict
 from clarion.domain.books import Books
-from clarion.domain.campaign import CampaignStatus, parse_spec
+from clarion.domain.campaign import CampaignSpec, CampaignStatus, parse_spec
 from clarion.domain.target import Outcome
 from clarion.providers.raw import RawReceipt
 from clarion.providers.twilio_webhooks import TwilioReceipts
@@ -23,7 +23,7 @@ from clarion.store.entries import Answer, Entry, Granted, Intend, Record
 from clarion.store.inbox import Inbox
 from clarion.store.ledger import LedgerPage
 from clarion.store.rows import TargetKey
-from clarion.store.schema import UNBILLED, attempts, audience_files, campaigns
+from clarion.store.schema import attempts, audience_files, campaigns
 from clarion.store.store import Store
 
 GRACE = 10.0
@@ -179,7 +179,7 @@ class Scene:
 
     def charged(self) -> int:
         """What the attempts cost, counted one by one."""
-        billed = attempts.c.outcome.is_(None) | attempts.c.outcome.not_in(sorted(UNBILLED))
+        billed = attempts.c.outcome.is_distinct_from(Outcome.NOT_SENT)
         query = select(func.coalesce(func.sum(attempts.c.cost), 0)).where(attempts.c.campaign_key == self.key, billed)
         with self.store.database.read() as connection:
             return int(connection.execute(query).scalar_one())
@@ -190,9 +190,8 @@ class Scene:
         return [line.kind for line in lines]
 
 
-def new_scene(store: Store, people: int = 0, *, account_spacing: float = 0.0, **spec: object) -> Scene:
-    """Make a tenant with a running campaign over some people; ``spec`` as in a campaign file."""
-    tenant = f"tenant-{next(_numbers)}"
+def spec_of(**spec: object) -> CampaignSpec:
+    """Return a small campaign; ``spec`` as in a campaign file."""
     file = {
         "name": "Test",
         "channel": "sms",
@@ -200,9 +199,15 @@ def new_scene(store: Store, people: int = 0, *, account_spacing: float = 0.0, **
         "message": "Hello {{ name }}",
         "limits": {"concurrency": 50, "per_second": 1000},
         "retry": {"attempts": 3, "delay": 60},
-    } | spec
-    ref = store.campaigns.create(tenant, "c1", parse_spec(file), START)
-    page = LedgerPage(store.database, {"main": account_spacing}, GRACE)
+    }
+    return parse_spec(file | spec)
+
+
+def new_scene(store: Store, people: int = 0, *, account_spacing: float = 0.0, **spec: object) -> Scene:
+    """Make a tenant with a running campaign over some people; ``spec`` as in a campaign file."""
+    tenant = f"tenant-{next(_numbers)}"
+    ref = store.campaigns.create(tenant, "c1", spec_of(**spec), START)
+    page = LedgerPage(store.database, {("main", channel): account_spacing for channel in ("sms", "call")}, GRACE)
     inbox = Inbox(store.database, tenant, {"twilio": TwilioReceipts("")}, GRACE)
     scene = Scene(store, tenant, ref, page, inbox)
     scene.open()

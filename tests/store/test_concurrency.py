@@ -38,7 +38,7 @@ class Worked:
 def work(url: str, key: int, number: int, account_spacing: float = 0.0, most: int = 1_000) -> Worked:
     """Be a worker with a store of one's own: claim, intend and record until nothing is left, or ``most`` are done."""
     store = Store(url, tenant="nobody", grace=GRACE)
-    page = LedgerPage(store.database, {"main": account_spacing}, GRACE)
+    page = LedgerPage(store.database, {("main", "sms"): account_spacing}, GRACE)
     opened = store.claims.open_chunk(key, number, Execution(START, 1, f"worker {number}"), time.time())
     this = number, opened.fence
     granted: list[tuple[AttemptId, float]] = []

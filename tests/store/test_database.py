@@ -186,5 +186,5 @@ def test_sqlite_is_told_what_campaigns_look_like(sqlite_file: str) -> None:
             ("receipts", "receipts_unapplied"),
             ("conversations", "conversations_of_campaign"),
         }
-    assert known == indexes | {("targets", "targets"), ("attempts", "attempts")}
+    assert known == indexes | {(name, name) for name in ("targets", "attempts", "calls")}
     database.close()

@@ -12,6 +12,14 @@ depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+STATISTICS = (
+    ("targets", "targets_fed", "1000 1000 1"),
+    ("attempts", "attempts_placed", "50 50 1"),
+    ("calls", "calls", "1000000 100000 1 1"),
+    ("calls", "calls_by_reference", "1000000 1"),
+)
+"""As in 0002: what SQLite's planner should expect of a table and its index."""
+
 
 def upgrade() -> None:
     """Add columns, the table of calls, and the index of calls under way."""
@@ -39,8 +47,31 @@ def upgrade() -> None:
         "campaigns", sa.Column("parent_key", KEY, comment="the campaign whose targets come here; its feed says which")
     )
     op.add_column(
+        "campaigns",
+        sa.Column(
+            "fed",
+            KEY,
+            nullable=False,
+            server_default="0",
+            comment="how far the parent's log has been looked through for them",
+        ),
+    )
+    op.add_column(
         "targets",
         sa.Column("parent_position", sa.BigInteger, comment="in the parent campaign, where it comes from one"),
+    )
+    op.create_index(
+        "targets_fed",
+        "targets",
+        ["campaign_key", "parent_position"],
+        unique=True,
+        sqlite_where=sa.text("parent_position IS NOT NULL"),
+        postgresql_where=sa.text("parent_position IS NOT NULL"),
+    )
+    # What was refused has cost nothing; so far that followed from its outcome alone.
+    op.execute(
+        "UPDATE attempts SET cost = 0"
+        " WHERE cost != 0 AND outcome IN ('failed', 'invalid_number', 'rejected_content', 'opted_out')"
     )
     op.add_column(
         "pace",
@@ -66,6 +97,8 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.Double),
         sa.Column("answered_by", sa.String(12)),
         sa.Column("duration", sa.Double, comment="seconds from the answer to the end"),
+        sa.Column("cost", sa.BigInteger, comment="millionths; null until the provider says so"),
+        sa.Column("provider_reference", sa.String(64), comment="of its attempt, to find that by"),
         sa.Column("disconnection_reason", sa.String(64), comment="in the provider's words"),
         sa.Column("recording_url", sa.Text),
         sa.Column("summary", sa.Text),
@@ -74,13 +107,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_key", "position", "number"),
         sqlite_with_rowid=False,
     )
+    op.create_index("calls_by_reference", "calls", ["provider_reference"])
+    if op.get_bind().dialect.name == "sqlite":
+        insert = sa.text("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (:tbl, :idx, :stat)")
+        for table, index, figures in STATISTICS:
+            op.get_bind().execute(insert, {"tbl": table, "idx": index, "stat": figures})
 
 
 def downgrade() -> None:
     """Take it all away again."""
+    if op.get_bind().dialect.name == "sqlite":
+        for _, index, _ in STATISTICS:
+            op.get_bind().execute(sa.text("DELETE FROM sqlite_stat1 WHERE idx = :idx"), {"idx": index})
     op.drop_table("calls")
     op.drop_index("attempts_placed", "attempts")
+    op.drop_index("targets_fed", "targets")
     op.drop_column("pace", "spacing")
     op.drop_column("targets", "parent_position")
-    for name in ("parent_key", "recent", "hang_up"):
+    for name in ("fed", "parent_key", "recent", "hang_up"):
         op.drop_column("campaigns", name)

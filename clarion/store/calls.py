@@ -1,0 +1,232 @@
+"""Calls as lanes and people look at them: how those under way stand, what was said, and what they came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from clarion.domain.attempt import AttemptId
+from clarion.domain.call import AnsweredBy, Stage, Turn
+from clarion.domain.target import Outcome
+from clarion.store.call_rows import MILLION, read_analysis, read_turns
+from clarion.store.database import Database
+from clarion.store.schema import attempts, calls, charged, of_attempt, placed, targets
+
+TOP = 20
+"""Values shown of each field of the providers' assessments."""
+
+MOST_VALUES = 5_000
+"""Different values of a field that are counted; of a field that holds free text, those beyond are left out."""
+
+AT_ONCE = 2_000
+"""Rows held in memory while a campaign is summed up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How a call stands, for the lane that waits for its end. Times are in epoch seconds."""
+
+    outcome: Outcome | None
+    provider_reference: str | None
+    stage: Stage | None
+    answered_by: AnsweredBy | None
+    receipt_at: float | None
+    """When its provider sent something last."""
+    intended_at: float
+    slot_at: float
+    duration: float | None
+    """Seconds from the answer to the end, once they are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """Everything about one call. Times are in epoch seconds, by our clock when we were told."""
+
+    attempt: AttemptId
+    address: str
+    outcome: Outcome | None
+    stage: Stage | None
+    intended_at: float
+    placed_at: float | None
+    answered_at: float | None
+    ended_at: float | None
+    answered_by: AnsweredBy | None
+    duration: float | None
+    """Seconds from the answer to the end."""
+    cost: float
+    """In the account's currency; of a call that goes on, the most it can cost."""
+    provider_reference: str | None
+    provider_status: str | None
+    detail: str | None
+    disconnection_reason: str | None
+    recording_url: str | None
+    summary: str | None
+    turns: tuple[Turn, ...]
+    analysis: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """What the calls of a campaign came to. Durations are in seconds, money in the account's currency."""
+
+    calls: int
+    by_outcome: Mapping[str, int]
+    """Those under way are counted as `placed`."""
+    by_analysis: Mapping[str, Mapping[str, int]]
+    """By field of the providers' assessment and value, the most frequent first."""
+    total_duration: float
+    average_duration: float | None
+    """Of the calls whose duration is known."""
+    cost: float
+    cost_per_answered: float | None
+
+
+class Calls:
+    """Queries about calls. Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def watch(self, wanted: Collection[AttemptId]) -> dict[AttemptId, Watched]:
+        """Return how some calls stand, in one query; those that do not exist are left out."""
+        if not wanted:
+            return {}
+        a, c = attempts.c, calls.c
+        columns = (a.campaign_key, a.position, a.number, a.outcome, a.provider_reference, c.stage, c.answered_by)
+        query = (
+            select(*columns, a.receipt_at, a.intended_at, a.slot_at, c.duration)
+            .select_from(attempts.outerjoin(calls, of_attempt))
+            # A little more than what is wanted, where campaigns have positions in common, and only by the primary key.
+            .where(
+                a.campaign_key.in_({attempt.campaign_key for attempt in wanted}),
+                a.position.in_({attempt.position for attempt in wanted}),
+            )
+        )
+        with self._database.read() as connection:
+            found = {AttemptId(*row[:3]): _watched(row) for row in connection.execute(query)}
+        return {attempt: found[attempt] for attempt in wanted if attempt in found}
+
+    def under_way(self, campaign_key: int) -> int:
+        """How many calls go on that providers have taken on."""
+        query = select(func.count()).where(attempts.c.campaign_key == campaign_key, placed)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def of_target(self, campaign_key: int, position: int) -> list[CallRecord]:
+        """All calls to one target, in order."""
+        this = (attempts.c.campaign_key == campaign_key) & (attempts.c.position == position)
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(_records().where(this))]
+
+    def transcripts(self, campaign_key: int, *, after: int = 0, limit: int = 100) -> list[CallRecord]:
+        """Calls with a transcript or summary, of the next ``limit`` targets that have any after position ``after``."""
+        told = (calls.c.campaign_key == campaign_key) & (calls.c.transcript.is_not(None) | calls.c.summary.is_not(None))
+        following = (
+            select(calls.c.position)
+            .where(told, calls.c.position > after)
+            .group_by(calls.c.position)
+            .order_by(calls.c.position)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            positions = connection.execute(following).scalars().all()
+            if not positions:
+                return []
+            between = attempts.c.position.between(positions[0], positions[-1])
+            query = _records().where(told, attempts.c.campaign_key == campaign_key, between)
+            return [_record(row) for row in connection.execute(query)]
+
+    def summary(self, campaign_key: int) -> CallSummary:
+        """Sum up all calls of a campaign. Reads each of them: takes time on a large campaign."""
+        duration = func.coalesce(func.sum(calls.c.duration), 0.0)
+        query = (
+            select(attempts.c.outcome, func.count(), duration, func.count(calls.c.duration), func.sum(charged))
+            .select_from(attempts.outerjoin(calls, of_attempt))
+            .where(attempts.c.campaign_key == campaign_key, attempts.c.outcome.is_distinct_from(Outcome.NOT_SENT))
+            .group_by(attempts.c.outcome)
+        )
+        by_outcome: Counter[str] = Counter()
+        seconds, timed, cost = 0.0, 0, 0
+        with self._database.read() as connection:
+            for outcome, n, lasted, of, paid in connection.execute(query):
+                by_outcome[outcome or Outcome.PLACED] += n
+                seconds, timed, cost = seconds + lasted, timed + of, cost + int(paid)
+            by_analysis = _by_analysis(connection, campaign_key)
+        answered = by_outcome[Outcome.ANSWERED]
+        return CallSummary(
+            calls=by_outcome.total(),
+            by_outcome=dict(by_outcome.most_common()),
+            by_analysis=by_analysis,
+            total_duration=seconds,
+            average_duration=seconds / timed if timed else None,
+            cost=cost / MILLION,
+            cost_per_answered=cost / MILLION / answered if answered else None,
+        )
+
+
+def _by_analysis(connection: Connection, campaign_key: int) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    query = select(calls.c.analysis).where(calls.c.campaign_key == campaign_key, calls.c.analysis.is_not(None))
+    for analysis in connection.execution_options(yield_per=AT_ONCE).execute(query).scalars():
+        for name, value in read_analysis(analysis).items():
+            values = found.setdefault(name, Counter())
+            if value in values or len(values) < MOST_VALUES:
+                values[value] += 1
+    return {name: dict(values.most_common(TOP)) for name, values in sorted(found.items())}
+
+
+def _records() -> Select[Any]:
+    a, c = attempts.c, calls.c
+    of_target = (targets.c.campaign_key == a.campaign_key) & (targets.c.position == a.position)
+    return (
+        select(
+            *(a.campaign_key, a.position, a.number, targets.c.address, a.outcome, c.stage, a.intended_at),
+            *(c.placed_at, c.answered_at, func.coalesce(c.ended_at, a.ended_at).label("over_at"), c.answered_by),
+            *(c.duration, charged, a.provider_reference, a.provider_status, a.detail, c.disconnection_reason),
+            *(c.recording_url, c.summary, c.transcript, c.analysis),
+        )
+        .select_from(attempts.outerjoin(calls, of_attempt).join(targets, of_target))
+        .order_by(a.position, a.number)
+    )
+
+
+def _record(row: Row[Any]) -> CallRecord:
+    return CallRecord(
+        attempt=AttemptId(row.campaign_key, row.position, row.number),
+        address=row.address or "",
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        stage=None if row.stage is None else Stage(row.stage),
+        intended_at=row.intended_at,
+        placed_at=row.placed_at,
+        answered_at=row.answered_at,
+        ended_at=row.over_at,
+        answered_by=None if row.answered_by is None else AnsweredBy(row.answered_by),
+        duration=row.duration,
+        cost=row.cost / MILLION,
+        provider_reference=row.provider_reference,
+        provider_status=row.provider_status,
+        detail=row.detail,
+        disconnection_reason=row.disconnection_reason,
+        recording_url=row.recording_url,
+        summary=row.summary,
+        turns=read_turns(row.transcript),
+        analysis=read_analysis(row.analysis),
+    )
+
+
+def _watched(row: Row[Any]) -> Watched:
+    return Watched(
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        provider_reference=row.provider_reference,
+        stage=None if row.stage is None else Stage(row.stage),
+        answered_by=None if row.answered_by is None else AnsweredBy(row.answered_by),
+        receipt_at=row.receipt_at,
+        intended_at=row.intended_at,
+        slot_at=row.slot_at,
+        duration=row.duration,
+    )

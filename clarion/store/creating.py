@@ -1,0 +1,53 @@
+"""New campaigns as rows."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from clarion.domain.campaign import CampaignSpec, CampaignStatus, spacing_of
+from clarion.domain.errors import Conflict
+from clarion.store.call_rows import MILLION
+from clarion.store.database import insert_into
+from clarion.store.posting import Posting
+from clarion.store.schema import campaigns
+
+
+def add_campaign(
+    connection: Connection,
+    tenant: str,
+    campaign_id: str,
+    spec: CampaignSpec,
+    now: float,
+    *,
+    parent_key: int | None = None,
+) -> int | None:
+    """Add a campaign as a draft; return its number, or None when the id is taken."""
+    row = {
+        "tenant": tenant,
+        "campaign_id": campaign_id,
+        "name": spec.name,
+        "channel": spec.channel,
+        "account": spec.account,
+        "status": CampaignStatus.DRAFT,
+        "spec": spec.model_dump_json(by_alias=True),
+        "lanes": spec.limits.concurrency,
+        "spacing": spacing_of(spec),
+        "budget": None if spec.budget is None else round(spec.budget * MILLION),
+        "parent_key": parent_key,
+        "created_at": now,
+        "updated_at": now,
+    }
+    new = insert_into(campaigns, connection.dialect.name).values(row).on_conflict_do_nothing()
+    key: int | None = connection.execute(new.returning(campaigns.c.key)).scalar()
+    if key is not None:
+        posting = Posting(connection, now)
+        posting.event(key, None, "created", spec.name)
+        posting.flush()
+    return key
+
+
+def id_taken(campaign_id: str) -> Conflict:
+    """Say that there is a campaign of this id, and what helps."""
+    return Conflict(
+        f'campaign "{campaign_id}" exists already; give another --id, or look at it with `clarion show {campaign_id}`'
+    )
