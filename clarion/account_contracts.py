@@ -5,6 +5,8 @@ As in contracts.py, fields are only ever added, each with a default.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import ConfigDict, Field
 
 from clarion.contracts import AccountRef, Contract, LaneGrant, LaneRequest
@@ -28,6 +30,15 @@ class AccountLimits(Contract):
     def over(self, below: AccountLimits) -> AccountLimits:
         """These limits, and ``below`` where they say nothing."""
         return below.model_copy(update=self.model_dump(exclude_none=True))
+
+    def without(self, names: Collection[str]) -> AccountLimits:
+        """These limits without those of the given names; without names, none at all."""
+        return AccountLimits(**self.model_dump(exclude=set(names))) if names else AccountLimits()
+
+    @property
+    def rates(self) -> AccountLimits:
+        """The limits that are rates, alone."""
+        return AccountLimits(per_second=self.per_second, per_minute=self.per_minute, per_hour=self.per_hour)
 
     @property
     def lanes(self) -> int:
@@ -53,6 +64,16 @@ class Holder(Contract):
     """Lanes it may be holding, whatever message is still on its way."""
     alive: bool = True
     """False: its workflow has ended without a word, and its last calls are waited for."""
+    runs: bool = False
+    """It has one of the account's places for campaigns; the others are queued."""
+    told: int = 0
+    """Lanes it may be holding by its own last word, whatever grant has gone out since."""
+    unseen: tuple[tuple[int, int], ...] = ()
+    """Number and lanes of grants that it may not have taken note of yet."""
+    owed: bool = False
+    """Its grant has to be sent, or sent again."""
+    died: float = 0.0
+    """Epoch seconds at which it was found to have ended without a word."""
 
 
 class AccountState(Contract):
@@ -66,6 +87,12 @@ class AccountState(Contract):
     """What somebody has changed since."""
     holders: dict[str, Holder] = Field(default_factory=dict)
     """By workflow id."""
+    paced: AccountLimits = AccountLimits()
+    """The rates that stand in the store in place of the settings'; none while nobody has changed any."""
+    listens_until: float = 0.0
+    """Epoch seconds; until then nobody gets more lanes, as campaigns may hold some that nobody here knows of."""
+    leaving: bool = False
+    """Somebody asked it to end: it does once nobody needs it."""
     runs: int = 1
 
     @property
@@ -79,7 +106,10 @@ class AccountInput(Contract):
 
     account: AccountRef
     settings: AccountLimits = AccountLimits()
+    again: bool = False
+    """An earlier one was ended from outside: campaigns may hold lanes that nobody remembers."""
     carried: AccountState | None = None
+    """What an earlier run handed over at continue-as-new."""
 
 
 class LaneNews(Contract):
@@ -109,3 +139,4 @@ class AccountChange(Contract):
 
     account: AccountRef
     limits: AccountLimits
+    """Only its rates count; without any, those of the settings hold again."""

@@ -78,18 +78,24 @@ class LaneRequest(Contract):
 
     workflow_id: str
     chain: str
-    """Tells one life of a campaign's workflow from the next; continue-as-new keeps it."""
+    """Tells one run of a campaign's workflow from the next, whatever has made it start again."""
     number: int
     """Counts up with every request of a chain; an older one that comes late says nothing."""
     campaign: CampaignRef
     name: str = ""
     priority: Priority = Priority.NORMAL
     wants: int = 0
-    """Lanes it could use now; it never holds more than this and its last grant allow."""
+    """Lanes it could use now. To want less is to give lanes back: a later wish for more has to be granted anew."""
+    holds: int = 0
+    """Lanes it may fill without asking: no more than its last grant, and than it wanted in any request since."""
     excess: int = 0
-    """Lanes still busy beyond that, because calls in them have not ended."""
+    """Lanes still busy beyond ``holds``, because calls in them have not ended."""
     seen: int = 0
     """Number of the last grant it has taken note of."""
+    born: float = 0.0
+    """Epoch seconds at which this life began: an older one that is heard late says nothing."""
+    longest: float = 0.0
+    """Seconds a single contact may last, if known: whoever ended without a word holds lanes no longer than that."""
 
 
 class AccountRef(Contract):
@@ -129,6 +135,8 @@ class CampaignState(Contract):
     """The last one of its account; means nothing where no account is asked."""
     requests: int = 0
     """Requests sent to its account."""
+    wants: int = 0
+    """Lanes it could use, as far as it knows."""
     fallback_started: bool = False
     runs: int = 1
 
