@@ -11,6 +11,7 @@ from clarion.domain.call import AnsweredBy, Speaker, Stage, Turn
 from clarion.domain.target import Outcome
 from clarion.providers.retell_call import RetellCall
 from clarion.providers.retell_statuses import BY_STATUS, ENDS, UNDERWAY, verdict_on
+from tests.docs.pages import rows
 
 ANSWERED = {
     "user_hangup", "agent_hangup", "call_transfer", "transfer_bridged", "transfer_cancelled", "call_take_over",
@@ -31,6 +32,20 @@ def literals(field: str) -> set[str]:
 def test_every_reason_and_status_of_the_sdk_has_a_meaning() -> None:
     assert literals("disconnection_reason") == set(ENDS)
     assert literals("call_status") == {*UNDERWAY, *BY_STATUS}
+
+
+def row_of(reason: str) -> str:
+    """Return the row of the page on Retell in which a reason belongs."""
+    end = ENDS[reason]
+    if end.account_fault:
+        return "account"
+    return "failed for good" if end.outcome is Outcome.FAILED and not end.retryable else end.outcome.value
+
+
+def test_the_page_on_retell_lists_every_reason() -> None:
+    listed = {cells[0]: cells[2].split() for cells in rows("docs/providers/retell.md") if len(cells) == 3}
+    for row in {row_of(reason) for reason in ENDS}:
+        assert listed[row] == sorted(reason for reason in ENDS if row_of(reason) == row)
 
 
 @pytest.mark.parametrize("reason", sorted(ANSWERED))
