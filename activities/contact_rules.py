@@ -30,6 +30,7 @@ from clarion.store.entries import (
     Postpone,
     Refusal,
     TooEarly,
+    TooOften,
     Withdraw,
 )
 
@@ -125,6 +126,10 @@ class ContactRules:
                     await sleep_unless(self.closed, min(slot_at - clock(), ASK_AGAIN))
                 case TooEarly() | Refusal.CLOSED | Refusal.BUDGET:
                     self.closed.set()
+                case TooOften(until):
+                    why = "called as often as one person may be called in a day"
+                    self.note(Postpone(intend.target, intend.fence, until, "daily_cap", why))
+                    return None
                 case _:
                     return None
         return None

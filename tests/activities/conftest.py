@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.activities.call_office import CallOffice, open_call_office
 from tests.activities.office import Office, open_office
 
 
@@ -14,4 +15,11 @@ from tests.activities.office import Office, open_office
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     """A worker's office with nothing in it."""
     async with open_office(tmp_path) as office:
+        yield office
+
+
+@pytest.fixture
+async def calls(tmp_path: Path) -> AsyncIterator[CallOffice]:
+    """The office of a worker that calls people, with nothing in it."""
+    async with open_call_office(f"sqlite:///{tmp_path / 'clarion.db'}", tmp_path) as office:
         yield office
