@@ -66,8 +66,7 @@ class CallRow:
         before = None if self.new and self.placed_at is None else _values(self)
         later = facts.stage.rank >= Stage(self.stage).rank
         self._reach(facts.stage, now)
-        if facts.answered_by is not AnsweredBy.UNKNOWN or self.answered_by is None:
-            self.answered_by = _chosen(self.answered_by, facts.answered_by, later=later)
+        self._answered(facts.answered_by, later=later)
         self.duration = _chosen(self.duration, facts.duration, later=later)
         self.cost = _chosen(self.cost, None if facts.cost is None else round(facts.cost * MILLION), later=later)
         reason = clipped(storable(facts.disconnection_reason), 64)
@@ -89,6 +88,11 @@ class CallRow:
         if self.ended_at is None or self.stage != Stage.ENDED:
             self._reach(Stage.ENDED, now)
             self.changed = True
+
+    def _answered(self, by: AnsweredBy | None, *, later: bool) -> None:
+        sure = self.answered_by not in {None, AnsweredBy.UNKNOWN}
+        if by is not None and (not sure or (later and by is not AnsweredBy.UNKNOWN)):
+            self.answered_by = by.value
 
     def _reach(self, stage: Stage, now: float) -> None:
         self.placed_at = now if self.placed_at is None else self.placed_at

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Row, insert, select, update
 from clarion.domain.attempt import AttemptId, Verdict
 from clarion.domain.errors import BadInput, Unreachable
 from clarion.domain.target import Outcome
-from clarion.providers.ports import CallReader, InboundKind, InboundText, ReceiptReader, StatusReceipt
+from clarion.providers.ports import CallReader, CallReceipt, InboundKind, InboundText, ReceiptReader, StatusReceipt
 from clarion.providers.raw import RawReceipt
+from clarion.store.call_receipts import apply_call, named_attempt, reference_of, referred_attempts
 from clarion.store.database import Database, insert_into, storable
 from clarion.store.journal import Person, Wish
 from clarion.store.posting import Posting
@@ -36,6 +37,7 @@ class _Read:
     status: StatusReceipt | None = None
     attempt: AttemptId | None = None
     inbound: InboundText | None = None
+    call: CallReceipt | None = None
     answers: TargetKey | None = None
     """The target that an inbound text answers, as far as we can tell."""
     result: str = "unreadable"
@@ -105,6 +107,7 @@ class Inbox:
             if not read:
                 return Counter()
             posting = Posting(connection, now, self.grace)
+            _find_calls(connection, read)
             for receipt in read:
                 if receipt.inbound is not None:
                     receipt.answers = self._written_last(connection, receipt.inbound.sender)
@@ -114,6 +117,9 @@ class Inbox:
                 if receipt.status is not None:
                     attempt = posting.attempts.get(receipt.attempt) if receipt.attempt else None
                     receipt.result = _apply_status(posting, attempt, receipt.status)
+                elif receipt.call is not None:
+                    attempt = posting.attempts.get(receipt.attempt) if receipt.attempt else None
+                    receipt.result = apply_call(posting, attempt, receipt.call)
                 elif receipt.inbound is not None:
                     receipt.result = self._apply_inbound(posting, receipt, receipt.inbound)
             posting.flush()
@@ -129,6 +135,8 @@ class Inbox:
 
     def _read(self, row: Row[Any]) -> _Read:
         found = _Read(row.id, row.received_at)
+        if row.kind == "call":
+            return self._read_call(row, found)
         reader = self.readers.get(row.provider)
         if reader is None:
             return found
@@ -141,6 +149,20 @@ class Inbox:
                 found.attempt = AttemptId.parse(found.status.attempt or "")
         except BadInput:
             found.result = "unreadable" if found.status is None else "unmatched"
+        return found
+
+    def _read_call(self, row: Row[Any], found: _Read) -> _Read:
+        reader = self.call_readers.get(row.provider)
+        if reader is None:
+            return found
+        try:
+            found.call = reader.receipt(row.payload, row.attempt)
+        except BadInput:
+            return found
+        if found.call is None:
+            found.result = "beside"
+        else:
+            found.attempt = named_attempt(found.call)
         return found
 
     def _written_last(self, connection: Connection, address: str) -> TargetKey | None:
@@ -179,6 +201,15 @@ class Inbox:
         if receipt.answers is not None:
             posting.event(*receipt.answers, f"inbound_{text.kind.value}", "a text came in")
         return "applied"
+
+
+def _find_calls(connection: Connection, read: Sequence[_Read]) -> None:
+    """Find the attempts of webhooks that name none."""
+    nameless = {receipt.id: receipt.call for receipt in read if receipt.call is not None and receipt.attempt is None}
+    referred = referred_attempts(connection, nameless.values())
+    for receipt in read:
+        if receipt.call is not None and receipt.attempt is None:
+            receipt.attempt = referred.get(reference_of(receipt.call))
 
 
 def _oldest(connection: Connection, limit: int) -> Sequence[Row[Any]]:
