@@ -10,107 +10,66 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
-from clarion.domain.campaign import CampaignSpec, CampaignStatus, parse_spec
-from clarion.domain.errors import BadInput
+from clarion.domain.campaign import parse_spec
+from clarion.domain.errors import BadInput, Unreachable
+from starter.drill_calls import DEFAULT_PROVIDER, Calls
+from starter.drill_channel import QUICK, DrillChannel
+from starter.drill_result import DrillResult, Findings, broken_promises, told
+from starter.drill_texts import Texts
 from starter.killing import Killer, plan_kills
-from starter.rehearsal import TENANT, ask, effects_by_target, prepare_database, read_faults, write_audience
-from starter.stack import HOST, Stack, free_port, sandbox_environment
+from starter.rehearsal import TENANT, ask, prepare_database, read_faults
+from starter.stack import HOST, Stack, free_port
 
 if TYPE_CHECKING:
+    from starter.accounts import Accounts
     from starter.campaigns import Campaigns
     from starter.progress import Progress
 
 Say = Callable[[str], None]
 
-QUICK = {
-    "CLARION_TENANT": TENANT,
-    "CLARION_TASK_QUEUE": "rehearsal",
-    "CLARION_UNKNOWN_GRACE": "2",
-    "CLARION_INTENT_SLACK": "2",
-    f"CLARION_ACCOUNTS__{TENANT.upper()}__TIMEOUT": "3",
-}
-"""The sandbox answers in milliseconds, so nobody need wait as long for what is unknown."""
-
-LANES = 30
-LATENCY_MS = "150"
-"""The provider takes its time, so that kills also fall between an effect and its answer."""
-RECEIPT_WAIT = 8.0
-"""Seconds until ``sent`` is the last word where a callback was lost."""
-SLOWEST, LASTS = 10.0, 20.0
-"""The campaign is paced to last LASTS seconds without kills, at SLOWEST texts a second or more."""
 BETWEEN_LOOKS = 0.3
 """Seconds between two looks at the books."""
-SHOWN = 10
-"""Addresses named in a sentence."""
-
-
-class DrillResult(BaseModel):
-    """What a drill came to."""
-
-    model_config = ConfigDict(frozen=True)
-
-    targets: int
-    """Rows of the audience that were accepted."""
-    effects: int
-    """Texts that really happened, as the sandbox counts them."""
-    duplicates: int
-    """Targets with more than one effect."""
-    lost: int
-    """Accepted targets without an effect."""
-    balanced: bool
-    """Whether the books balanced at every look, and when every target was counted again at the end."""
-    kills: int
-    recovery_seconds: float | None
-    """Longest time until the targets of a killed worker moved again; None when no kill met a claimed target."""
-    seed: int
-    seconds: float
-    faults: str
-    database: str
-    status: CampaignStatus
-    killed: dict[str, int]
-    looks: int
-    """How often the books were looked at."""
-    unknown: int
-    """Targets that ended without a known outcome."""
-    broken: tuple[str, ...]
-    """Promises that did not hold, one sentence each."""
+LANES_BACK_WITHIN = 10.0
+"""Seconds after its end until an account must have all lanes of a campaign back."""
+ANSWER_PATIENCE = 60.0
+"""Seconds until somebody must be there who can say who holds lanes."""
 
 
 async def run_drill(
     channel: str = "sms",
     *,
-    targets: int = 300,
+    targets: int | None = None,
     kills: int = 5,
-    kill: Sequence[str] = ("worker",),
+    kill: Sequence[str] | None = None,
     faults: str = "none",
     seed: int = 0,
     workers: int = 2,
     as_json: bool = False,
     database_url: str | None = None,
     report: Say | None = None,
+    provider: str | None = None,
 ) -> int:
     """Run a drill, print its result to stdout and what happens meanwhile to ``report``; return the exit code.
 
     ``faults`` is ``none``, ``mix`` or JSON as the sandbox takes it. With ``database_url`` the campaign goes into that
-    database, which must hold no others. Raises BadInput, Conflict, Unreachable.
+    database, which must hold no others. What is None depends on the channel. Raises BadInput, Conflict, Unreachable.
     """
-    if channel != "sms":
-        raise BadInput(f'there is no drill for "{channel}" yet; use sms')
-    for name, value, least in (("--targets", targets, 1), ("--kills", kills, 0), ("--workers", workers, 1)):
+    tried = find_channel(channel, provider)
+    rows = tried.terms.targets if targets is None else targets
+    for name, value, least in (("--targets", rows, 1), ("--kills", kills, 0), ("--workers", workers, 1)):
         if value < least:
             raise BadInput(f"{name} {value} is too few; give {least} or more")
     read_faults(faults)
-    plan_kills(kills, kill, seed)
+    kinds = tried.terms.kill if kill is None else tuple(kill)
+    plan_kills(kills, kinds, seed)
     say = report or _to_stderr
     folder = Path(tempfile.mkdtemp(prefix="clarion-drill-"))
-    drill = Drill(folder, targets, kills, tuple(kill), faults, seed, workers, database_url, say)
+    drill = Drill(tried, folder, rows, kills, kinds, faults, seed, workers, database_url, say)
     kept = False
     try:
         result = await drill.run()
@@ -124,10 +83,23 @@ async def run_drill(
     return 1 if kept else 0
 
 
+def find_channel(channel: str, provider: str | None) -> DrillChannel:
+    """Choose what is tried. Raises BadInput for a channel, or a provider of it, that cannot be."""
+    if channel == "call":
+        return Calls.through(provider or DEFAULT_PROVIDER)
+    if channel != "sms":
+        raise BadInput(f'there is no drill for "{channel}" yet; use sms or call')
+    texts = Texts()
+    if provider not in {None, texts.terms.provider}:
+        raise BadInput(f'no texts go through "{provider}"; leave --provider out, or drill call')
+    return texts
+
+
 @dataclass(slots=True)
 class Drill:
     """One drill, in a folder of its own."""
 
+    channel: DrillChannel
     folder: Path
     targets: int
     kills: int
@@ -139,75 +111,65 @@ class Drill:
     say: Say
     looks: int = 0
     unbalanced: str = ""
-    addresses: frozenset[str] = frozenset()
+    expected: Mapping[str, int] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
-
-    @property
-    def rate(self) -> float:
-        """Texts a second."""
-        return max(SLOWEST, self.targets / LASTS)
 
     @property
     def patience(self) -> float:
         """Seconds after which a campaign that is not completed counts as stuck."""
-        return 120.0 + 20.0 * self.kills + 2.0 * self.targets / self.rate
+        return 120.0 + 20.0 * self.kills + 2.0 * self.channel.lasts(self.targets)
+
+    @property
+    def audience(self) -> Path:
+        """The audience's file."""
+        return self.folder / "audience.csv"
 
     async def run(self) -> DrillResult:
         """Run it from start to end; leaves nothing running."""
         from starter.wiring import Installation
 
-        self.addresses = write_audience(self.folder / "audience.csv", self.targets, self.seed)
+        self.expected = self.channel.write_audience(self.audience, self.targets, self.seed)
         async with Stack(self.folder) as stack:
             sandbox = await self._start(stack)
             async with Installation.open(stack.settings()) as installation:
                 campaigns = installation.campaigns
-                campaign = await campaigns.start(self._spec(), campaign_id=f"drill-{self.seed}-{int(time.time())}")
+                spec = parse_spec(self.channel.spec(self.audience, self.seed, self.targets))
+                campaign = await campaigns.start(spec, campaign_id=f"drill-{self.seed}-{int(time.time())}")
                 plan = plan_kills(self.kills, self.kill, self.seed)
                 killer = Killer(stack, campaigns.store, campaign.ref.key, plan, self._tell)
                 try:
                     progress = await self._watch(campaigns, campaign.ref.campaign_id, killer)
+                    held = await self._lanes_held(installation.accounts, killer)
                 finally:
                     killer.stop()
                 counted = await asyncio.to_thread(campaigns.store.targets.count_books, campaign.ref.key)
                 if counted != progress.books:
                     self.unbalanced = self.unbalanced or f"counted again: {counted!r}, booked: {progress.books!r}"
-                effects = await asyncio.to_thread(effects_by_target, sandbox)
+                seen = await asyncio.to_thread(self.channel.seen, sandbox)
                 database = "sqlite" if campaigns.store.database.is_sqlite else "postgresql"
             self.say("stopping everything")
-        return self._judged(progress, killer, effects, database)
+        findings = Findings(self.expected, seen, progress, self.unbalanced, self.channel.terms.lanes, held)
+        return self._judged(findings, killer, database)
 
     async def _start(self, stack: Stack) -> str:
         """Start all parts; return the sandbox's address."""
         url = self.database_url or f"sqlite:///{self.folder / 'clarion.db'}"
-        stack.environment |= {"CLARION_DATABASE_URL": url, "CLARION_LOG_LEVEL": "INFO"} | QUICK
+        stack.environment |= {"CLARION_DATABASE_URL": url, "CLARION_LOG_LEVEL": "INFO", **QUICK}
+        stack.environment |= {"CLARION_TENANT": TENANT, "CLARION_TASK_QUEUE": "rehearsal"}
         await asyncio.to_thread(prepare_database, url)
         self.say(f"starting Temporal, sandbox, web door and {self.workers} workers; logs in {self.folder / 'logs'}")
         await stack.start_temporal(free_port(), free_port())
-        sandbox = await stack.start_sandbox(seed=self.seed, options=["--latency", LATENCY_MS])
-        # All numbers end well, so that every target has exactly one effect when all goes right.
-        await asyncio.to_thread(ask, f"{sandbox}/_sandbox/settings", {"mix": {"twilio": {}}})
-        await asyncio.to_thread(ask, f"{sandbox}/_sandbox/faults", {"twilio": read_faults(self.faults)})
-        web = free_port()
-        stack.environment |= sandbox_environment(sandbox, f"http://{HOST}:{web}", TENANT)
-        await stack.start_web(web)
+        sandbox = await stack.start_sandbox(seed=self.seed, options=self.channel.terms.sandbox_options)
+        port = free_port()
+        web = f"http://{HOST}:{port}"
+        await asyncio.to_thread(ask, f"{sandbox}/_sandbox/settings", self.channel.sandbox_settings(web))
+        faults = {self.channel.terms.provider: read_faults(self.faults, self.channel.terms.mix)}
+        await asyncio.to_thread(ask, f"{sandbox}/_sandbox/faults", faults)
+        stack.environment |= self.channel.environment(sandbox, web)
+        await stack.start_web(port)
         for number in range(1, self.workers + 1):
             await stack.start_worker(number)
         return sandbox
-
-    def _spec(self) -> CampaignSpec:
-        return parse_spec(
-            {
-                "name": f"Drill {self.seed}",
-                "channel": "sms",
-                "account": TENANT,
-                "audience": {"file": str(self.folder / "audience.csv"), "address": "phone"},
-                "message": "Drill for {{ first_name }}",
-                "limits": {"concurrency": LANES, "per_second": self.rate},
-                "retry": {"attempts": 3, "delay": 1},
-                "receipts": {"wait": RECEIPT_WAIT},
-                "chunk": {"size": 5, "seconds": 10},
-            }
-        )
 
     async def _watch(self, campaigns: Campaigns, campaign_id: str, killer: Killer) -> Progress:
         """Kill and mend until the campaign has ended or patience has; look at the books all the while."""
@@ -215,8 +177,7 @@ class Drill:
         progress = await campaigns.progress(campaign_id)
         while not progress.status.is_final and time.monotonic() < until:
             await killer.mend()
-            books = progress.books
-            await killer.strike(1 - (books.pending + books.waiting) / books.total if books.total else 0.0)
+            await killer.strike(self.channel.share(progress.books))
             await asyncio.sleep(BETWEEN_LOOKS)
             try:
                 progress = await campaigns.progress(campaign_id)
@@ -231,25 +192,52 @@ class Drill:
         await killer.finish()
         return progress
 
-    def _judged(self, progress: Progress, killer: Killer, counts: Mapping[str, int], database: str) -> DrillResult:
-        books = progress.books
+    async def _lanes_held(self, accounts: Accounts, killer: Killer) -> Mapping[str, int]:
+        """Return the lanes that the account still counts for whom, once it has had the time to take them back.
+
+        Raises Unreachable when nobody could be asked.
+        """
+        patience = time.monotonic() + ANSWER_PATIENCE
+        until = time.monotonic() + LANES_BACK_WITHIN
+        while True:
+            await killer.mend()
+            try:
+                holders = (await accounts.lanes(TENANT)).holders
+            except Unreachable as error:
+                # Those who could answer may just have been killed: the time counts from when somebody does.
+                if time.monotonic() >= patience:
+                    raise
+                self._tell(f"could not look at the account: {error}")
+                until = time.monotonic() + LANES_BACK_WITHIN
+            else:
+                if not holders or time.monotonic() >= until:
+                    return {workflow: holder.bound for workflow, holder in holders.items()}
+            await asyncio.sleep(BETWEEN_LOOKS)
+
+    def _judged(self, found: Findings, killer: Killer, database: str) -> DrillResult:
+        books = found.progress.books
         return DrillResult(
+            channel=self.channel.terms.channel,
+            provider=self.channel.terms.provider,
             targets=books.total - books.skipped,
-            effects=sum(counts.values()),
-            duplicates=sum(n > 1 for n in counts.values()),
-            lost=len(self.addresses - counts.keys()),
+            expected=sum(found.expected.values()),
+            effects=sum(found.seen.effects.values()),
+            duplicates=len(found.too_often),
+            lost=len(found.too_seldom),
             balanced=not self.unbalanced,
+            peak=found.seen.peak,
+            lanes_lost=sum(found.held.values()),
             kills=sum(killer.killed.values()),
             recovery_seconds=round(max(killer.recoveries), 1) if killer.recoveries else None,
             seed=self.seed,
             seconds=round(time.monotonic() - self.began, 1),
             faults=self.faults,
             database=database,
-            status=progress.status,
+            status=found.progress.status,
             killed=dict(killer.killed),
             looks=self.looks,
             unknown=books.unknown,
-            broken=tuple(broken_promises(self.addresses, counts, progress, self.unbalanced)),
+            broken=tuple(broken_promises(found)),
         )
 
     def _tell(self, what: str) -> None:
@@ -259,53 +247,11 @@ class Drill:
         if self.looks % 10 == 1:
             b = progress.books
             self._tell(
-                f"{progress.status}: {b.total - b.pending - b.waiting} of {b.total} contacted, {b.succeeded} settled, "
-                f"{b.unknown} unknown, {sum(killer.killed.values())} of {self.kills} kills, "
+                f"{progress.status}: {round(self.channel.share(b) * b.total)} of {b.total} {self.channel.terms.done}, "
+                f"{b.active} active, {b.waiting} waiting, {b.unknown} unknown, "
+                f"{sum(killer.killed.values())} of {self.kills} kills, "
                 f"books {'balance' if b.balanced else 'DO NOT BALANCE'}"
             )
-
-
-def broken_promises(
-    addresses: Collection[str], effects: Mapping[str, int], progress: Progress, unbalanced: str
-) -> Iterator[str]:
-    """Say in one sentence each what should not have happened. ``effects``: texts by address, as the sandbox counts."""
-    books, wanted = progress.books, set(addresses)
-    twice = sorted(address for address, n in effects.items() if n > 1)
-    if twice:
-        yield f"contacted twice: {', '.join(twice[:SHOWN])}"
-    if lost := sorted(wanted - effects.keys()):
-        yield f"forgotten: {', '.join(lost[:SHOWN])}"
-    if strangers := sorted(effects.keys() - wanted):
-        yield f"contacted without being in the audience: {', '.join(strangers[:SHOWN])}"
-    if books.total - books.skipped != len(wanted):
-        yield f"{books.total - books.skipped} of {len(wanted)} good rows were accepted"
-    if unbalanced:
-        yield f"the books did not balance: {unbalanced}"
-    if books.unknown:
-        yield f"{books.unknown} targets ended unknown"
-    if progress.status is not CampaignStatus.COMPLETED:
-        yield f"the campaign is {progress.status} and not completed ({progress.reason or 'no reason given'})"
-
-
-def told(result: DrillResult) -> str:
-    """The result for people."""
-    killed = ", ".join(f"{kind} {n}x" for kind, n in sorted(result.killed.items())) or "nothing"
-    recovery = "no kill met a claimed target"
-    if result.recovery_seconds is not None:
-        recovery = f"{result.recovery_seconds:g} s at most until the targets of a killed worker moved again"
-    lines = [
-        f"targets    {result.targets}",
-        f"effects    {result.effects} (duplicates {result.duplicates}, lost {result.lost})",
-        f"books      {'balanced' if result.balanced else 'NOT BALANCED'}, looked at {result.looks} times and recounted",
-        f"killed     {killed}",
-        f"recovery   {recovery}",
-        f"faults     {result.faults}",
-        f"database   {result.database}",
-        f"campaign   {result.status} after {result.seconds:.0f} s, seed {result.seed}",
-        *(f"BROKEN     {sentence}" for sentence in result.broken),
-        *([] if result.broken else ["Every promise held."]),
-    ]
-    return "\n".join(lines)
 
 
 def _to_stderr(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -18,6 +18,8 @@ from clarion.store.schema import campaigns
 TENANT = "rehearsal"
 """Tenant and account of drills and benches: nothing of theirs can be taken for a campaign of somebody's."""
 AREA_CODES = ("206", "212", "305", "312", "404", "415", "503", "617", "702", "808")
+MOST_MEANT = 10_000
+"""Rows of an audience in which half the numbers have a meaning: few exchanges are needed even with few endings."""
 MIX: Mapping[str, float] = {
     "rate_limited": 0.05,
     "server_error": 0.03,
@@ -33,19 +35,32 @@ MIX: Mapping[str, float] = {
 
 def write_audience(path: Path, rows: int, seed: int) -> frozenset[str]:
     """Write a clean audience and return its addresses; none ends in four digits that the sandbox gives a meaning."""
-    dice = random.Random(f"audience/{seed}")  # noqa: S311 - made-up numbers, not a secret
-    area, first = dice.choice(AREA_CODES), dice.randrange(1_000_000)
-    addresses = [f"+1{area}{2_000_000 + i // 8000 * 10000 + i % 8000}" for i in range(first, first + rows)]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file)
-        lines.writerow(["phone", "first_name"])
-        lines.writerows([address, f"Person {n}"] for n, address in enumerate(addresses, 1))
+    dice = _dice(seed)
+    addresses = _plain_numbers(rows, dice.choice(AREA_CODES), dice.randrange(1_000_000))
+    _write_rows(path, addresses)
     return frozenset(addresses)
 
 
-def read_faults(faults: str) -> dict[str, object]:
-    """Return what the sandbox is told. Raises BadInput; the sandbox checks the rest."""
-    named: dict[str, Mapping[str, object]] = {"none": {}, "mix": dict(MIX)}
+def write_meant_audience(path: Path, rows: int, seed: int, endings: Mapping[str, int]) -> dict[str, int]:
+    """Write a clean audience of which half, in turn, ends in four digits that the sandbox gives a meaning.
+
+    ``endings``: what each of these is worth. Returns that by address; every other address is worth 1. Raises BadInput.
+    """
+    if rows > MOST_MEANT:
+        raise BadInput(f"{rows} targets are more than there are numbers with a meaning; give {MOST_MEANT} or less")
+    dice = _dice(seed)
+    area, turns = dice.choice(AREA_CODES), dice.sample(sorted(endings), len(endings))
+    worth = dict.fromkeys(_plain_numbers(rows - rows // 2, area, dice.randrange(1_000_000)), 1)
+    for n in range(rows // 2):
+        ending = turns[n % len(turns)]
+        worth[f"+1{area}{200 + n // len(turns)}{ending}"] = endings[ending]
+    _write_rows(path, dice.sample(sorted(worth), rows))
+    return worth
+
+
+def read_faults(faults: str, mix: Mapping[str, float] = MIX) -> dict[str, object]:
+    """Return what the sandbox is told; ``mix`` is what that word stands for. Raises BadInput for what is no JSON."""
+    named: dict[str, Mapping[str, object]] = {"none": {}, "mix": dict(mix)}
     if faults in named:
         return dict(named[faults])
     try:
@@ -82,17 +97,33 @@ def ask(url: str, body: Mapping[str, object] | None = None) -> object:
         with urlopen(Request(url, data), timeout=30) as answer:  # noqa: S310 - an address of ours on this machine
             found: object = json.loads(answer.read())
     except HTTPError as error:
-        raise BadInput(str(_dig(json.loads(error.read()), "error"))) from None
+        raise BadInput(str(dig(json.loads(error.read()), "error"))) from None
     return found
 
 
 def effects_by_target(sandbox: str) -> dict[str, int]:
     """How many texts each number really got. Blocking."""
-    seen = _dig(ask(f"{sandbox}/_sandbox/effects?detail=1"), "twilio", "targets")
+    seen = dig(ask(f"{sandbox}/_sandbox/effects?detail=1"), "twilio", "targets")
     return {str(to): n for to, n in seen.items() if isinstance(n, int)} if isinstance(seen, dict) else {}
 
 
-def _dig(data: object, *path: str) -> object:
+def dig(data: object, *path: str) -> object:
+    """Find what stands under these names, one inside the other; None where one is missing."""
     for name in path:
         data = data.get(name) if isinstance(data, dict) else None
     return data
+
+
+def _write_rows(path: Path, addresses: Sequence[str]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(["phone", "first_name"])
+        lines.writerows([address, f"Person {n}"] for n, address in enumerate(addresses, 1))
+
+
+def _dice(seed: int) -> random.Random:
+    return random.Random(f"audience/{seed}")  # noqa: S311 - made-up numbers, not a secret
+
+
+def _plain_numbers(count: int, area: str, first: int) -> list[str]:
+    return [f"+1{area}{2_000_000 + i // 8000 * 10000 + i % 8000}" for i in range(first, first + count)]

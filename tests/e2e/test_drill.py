@@ -17,18 +17,21 @@ import pytest
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
-from starter.drill import broken_promises
+from clarion.sandbox.calls import BY_LAST_FOUR
+from starter.drill_calls import CALLS_BY_ENDING, Calls
+from starter.drill_channel import Seen
+from starter.drill_result import Findings, broken_promises
 from starter.killing import KINDS, plan_kills
 from starter.progress import Progress
-from starter.rehearsal import read_faults, write_audience
+from starter.rehearsal import MOST_MEANT, read_faults, write_audience, write_meant_audience
 
 ROOT = Path(__file__).parents[2]
 
 
-def start_drill(folder: Path, *options: str) -> subprocess.Popen[str]:
+def start_drill(folder: Path, *options: str, channel: str = "sms") -> subprocess.Popen[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "starter", "drill", "sms", "--json", *options],
+        [sys.executable, "-P", "-m", "starter", "drill", channel, "--json", *options],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -64,6 +67,24 @@ def test_a_campaign_whose_workers_are_killed_contacts_everybody_once(tmp_path: P
     assert still_running(tmp_path) == []
     assert list(tmp_path.glob("clarion-drill-*")) == []
     assert not (tmp_path / ".clarion").exists()
+
+
+def test_everybody_is_called_as_often_as_the_rules_say_whatever_is_killed_and_lost(tmp_path: Path) -> None:
+    options = ("--targets", "24", "--kills", "2", "--kill", "worker,web", "--faults", "mix", "--seed", "3")
+    drill = start_drill(tmp_path, *options, channel="call")
+    out, told = drill.communicate(timeout=240)
+    found = json.loads(out)
+    assert drill.returncode == 0, told
+    assert (found["channel"], found["provider"], found["targets"]) == ("call", "retell", 24)
+    assert found["effects"] == found["expected"] > 24
+    assert (found["duplicates"], found["lost"], found["unknown"], found["broken"]) == (0, 0, 0, [])
+    assert found["lanes_lost"] == 0
+    assert 0 < found["peak"] <= Calls().terms.lanes
+    assert found["balanced"] is True
+    assert found["killed"] == {"worker": 1, "web": 1}
+    assert found["status"] == "completed"
+    assert still_running(tmp_path) == []
+    assert list(tmp_path.glob("clarion-drill-*")) == []
 
 
 def test_ctrl_c_ends_a_drill_and_everything_it_has_started(tmp_path: Path) -> None:
@@ -115,6 +136,7 @@ def progress(status: CampaignStatus = CampaignStatus.COMPLETED, **books: int) ->
         eta=None,
         next_due_at=None,
         under_way=0,
+        stages={},
         started_at=None,
         finished_at=None,
         updated_at=time.time(),
@@ -125,25 +147,56 @@ def progress(status: CampaignStatus = CampaignStatus.COMPLETED, **books: int) ->
     )
 
 
-def test_everybody_contacted_once_breaks_no_promise() -> None:
-    assert list(broken_promises(ADDRESSES, dict.fromkeys(ADDRESSES, 1), progress(), "")) == []
+ONCE = dict.fromkeys(ADDRESSES, 1)
+
+
+def findings(
+    effects: dict[str, int] = ONCE,
+    *,
+    expected: dict[str, int] = ONCE,
+    overlapping: Sequence[str] = (),
+    stands: Progress | None = None,
+    unbalanced: str = "",
+    peak: int | None = None,
+    held: dict[str, int] | None = None,
+) -> Findings:
+    seen = Seen(effects, frozenset(overlapping), peak)
+    return Findings(expected, seen, stands or progress(), unbalanced, most=8, held=held or {})
+
+
+def test_everybody_contacted_as_often_as_expected_breaks_no_promise() -> None:
+    assert list(broken_promises(findings())) == []
+    rules = {ADDRESSES[0]: 3, ADDRESSES[1]: 0}
+    assert list(broken_promises(findings({ADDRESSES[0]: 3}, expected=rules, peak=8))) == []
 
 
 @pytest.mark.parametrize(
-    ("effects", "stands", "unbalanced", "said"),
+    ("found", "said"),
     [
-        ({ADDRESSES[0]: 2, ADDRESSES[1]: 1}, progress(), "", "contacted twice: +12125550001"),
-        ({ADDRESSES[0]: 1}, progress(), "", "forgotten: +12125550002"),
-        (dict.fromkeys((*ADDRESSES, "+1"), 1), progress(), "", "contacted without being in the audience: +1"),
-        (dict.fromkeys(ADDRESSES, 1), progress(), "total 2, counted 1", "did not balance: total 2, counted 1"),
-        (dict.fromkeys(ADDRESSES, 1), progress(succeeded=1, unknown=1), "", "1 targets ended unknown"),
-        (dict.fromkeys(ADDRESSES, 1), progress(succeeded=1, skipped=1), "", "1 of 2 good rows were accepted"),
-        (dict.fromkeys(ADDRESSES, 1), progress(CampaignStatus.PAUSED), "", "is paused and not completed"),
+        (
+            findings({ADDRESSES[0]: 2, ADDRESSES[1]: 1}),
+            "contacted too often, or while an earlier contact went on: +12125550001 (2 for 1)",
+        ),
+        (findings(overlapping=ADDRESSES[:1]), "while an earlier contact went on: +12125550001 (1 for 1)"),
+        (findings({ADDRESSES[0]: 1}), "contacted too seldom: +12125550002 (0 for 1)"),
+        (findings(expected={ADDRESSES[0]: 1, ADDRESSES[1]: 2}), "contacted too seldom: +12125550002 (1 for 2)"),
+        (findings({**ONCE, "+1": 1}), "contacted without being in the audience: +1"),
+        (findings(peak=9), "9 contacts went on at once, where 8 were allowed"),
+        (findings(unbalanced="total 2, counted 1"), "did not balance: total 2, counted 1"),
+        (findings(stands=progress(succeeded=1, unknown=1)), "1 targets ended unknown"),
+        (findings(stands=progress(succeeded=1, skipped=1)), "1 of 2 good rows were accepted"),
+        (findings(stands=progress(CampaignStatus.PAUSED)), "is paused and not completed"),
+        (findings(held={"campaign/a/b": 2}), "the account still keeps 2 lanes for campaign/a/b"),
     ],
 )
-def test_each_broken_promise_is_said(effects: dict[str, int], stands: Progress, unbalanced: str, said: str) -> None:
-    (sentence,) = broken_promises(ADDRESSES, effects, stands, unbalanced)
+def test_each_broken_promise_is_said(found: Findings, said: str) -> None:
+    (sentence,) = broken_promises(found)
     assert said in sentence
+
+
+def test_both_kinds_of_miscounted_targets_are_counted_apart() -> None:
+    found = findings({ADDRESSES[0]: 2}, overlapping=[ADDRESSES[1], "+1"])
+    assert (found.too_often, found.too_seldom) == (list(ADDRESSES), [ADDRESSES[1]])
 
 
 def test_a_seed_chooses_the_same_moments_and_every_kind_gets_its_turn() -> None:
@@ -157,6 +210,25 @@ def test_the_audience_is_clean_unique_and_without_numbers_that_mean_something(tm
     addresses = write_audience(tmp_path / "audience.csv", 20_000, seed=1)
     assert len(addresses) == 20_000
     assert not [address for address in addresses if re.search(r"90(0[1-9]|1[01])$", address)]
+
+
+def test_half_of_the_numbers_to_call_have_a_known_ending_and_the_others_none(tmp_path: Path) -> None:
+    path = tmp_path / "audience.csv"
+    worth = write_meant_audience(path, 200, 1, CALLS_BY_ENDING)
+    meant = {address: n for address, n in worth.items() if address[-4:] in CALLS_BY_ENDING}
+    assert (len(worth), len(meant)) == (200, 100)
+    assert {address[-4:] for address in meant} == CALLS_BY_ENDING.keys()
+    assert all(n == CALLS_BY_ENDING[address[-4:]] for address, n in meant.items())
+    assert all(n == 1 and not re.search(r"9[01]\d\d$", address) for address, n in worth.items() - meant.items())
+    rows = [line.split(",")[0] for line in path.read_text().splitlines()[1:]]
+    assert sorted(rows) == sorted(worth)
+    assert len(write_meant_audience(path, MOST_MEANT, 1, CALLS_BY_ENDING)) == MOST_MEANT
+    with pytest.raises(BadInput):
+        write_meant_audience(path, MOST_MEANT + 1, 1, CALLS_BY_ENDING)
+
+
+def test_every_ending_that_the_sandbox_knows_has_its_number_of_calls() -> None:
+    assert CALLS_BY_ENDING.keys() == BY_LAST_FOUR.keys()
 
 
 def test_faults_are_named_or_json() -> None:
