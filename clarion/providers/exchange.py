@@ -33,7 +33,10 @@ class Answer:
 
 
 class Exchange:
-    """Sends requests to one account's provider, each once. Build it inside a running event loop."""
+    """Sends requests to one account's provider, each once. Build it inside a running event loop.
+
+    aiohttp alone repeats a GET whose reused connection turns out to be closed; it never repeats a POST.
+    """
 
     def __init__(self, vendor: str, base: str, *, user: str, password: str, timeout: float) -> None:
         self._vendor = vendor
