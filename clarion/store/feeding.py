@@ -45,7 +45,7 @@ _KNOWN = PreparedSelect(
 )
 _COLUMNS = (
     *("campaign_key", "position", "parent_position", "row", "file_id", "address", "variables", "time_zone"),
-    *("state", "outcome", "detail", "segments", "due_at", "updated_at"),
+    *("state", "outcome", "detail", "segments", "due_at", "tries", "attempts", "updated_at"),
 )
 _INSERT = Prepared(_COLUMNS, lambda _: insert(targets))
 
@@ -175,7 +175,7 @@ def _add(posting: Posting, key: int, spec: CampaignSpec, rows: Sequence[Row[Any]
         if skip is not None:
             posting.event(key, position, "skipped", f"row {row.row}: {detail}")
         same = (row.position, row.row, row.file_id, row.address, row.variables, row.time_zone)
-        values.append((key, position, *same, state, outcome, detail, segments, 0.0, posting.now))
+        values.append((key, position, *same, state, outcome, detail, segments, 0.0, 0, 0, posting.now))
         counts[key, state, outcome or ""] += 1
     _INSERT.run(posting.connection, values)
     posting.journal.add(counts)

@@ -9,17 +9,24 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, event
 
+from clarion.domain.audience import Feed
+from clarion.domain.call import Speaker, Stage, Turn
+from clarion.domain.campaign import CampaignStatus
+from clarion.domain.target import Outcome
 from clarion.store.database import Database
 from clarion.store.entries import Postpone
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
-from tests.store.scene import GRACE, Scene, new_scene, rejected, sent, unknown
+from tests.store.call_scene import call, ended, new_call_scene, placed, tell
+from tests.store.scene import GRACE, Scene, new_scene, rejected, sent, spec_of, unknown
+from tests.store.test_call_receipts import hear
 
 WHOLE_CAMPAIGN = (
     "SEARCH targets USING PRIMARY KEY (campaign_key=?)",
     "SEARCH attempts USING PRIMARY KEY (campaign_key=?)",
+    "SEARCH calls USING PRIMARY KEY (campaign_key=?)",
 )
-WHOLE_TABLE = ("SCAN targets", "SCAN attempts", "SCAN events")
+WHOLE_TABLE = ("SCAN targets", "SCAN attempts", "SCAN events", "SCAN calls")
 
 
 @contextmanager
@@ -81,10 +88,42 @@ def live(scene: Scene) -> None:
     scene.import_people(1)
 
 
+def live_on_calls(scene: Scene) -> None:
+    """The same for calls, and for the texts that follow them."""
+    feed = Feed(campaign="c1", outcomes=(Outcome.NO_ANSWER,))
+    spec = spec_of().model_copy(update={"feed": feed})
+    child = scene.store.feeding.create_child(scene.ref, spec, "c2", scene.now)
+    opened = scene.open_chunk(1)
+    attempts = [call(scene, opened, 1, reference=f"CA{n}") for n in range(4)]
+    tell(scene, attempts[0], placed(), stage=Stage.RINGING)
+    tell(scene, attempts[0], ended(), stage=Stage.ENDED, turns=(Turn(Speaker.AGENT, "Hello?"),))
+    tell(scene, attempts[1], ended(Outcome.NO_ANSWER), stage=Stage.ENDED)
+    hear(scene, "ringing", attempt=attempts[2])
+    hear(scene, "ended CA3", attempt=None)
+    scene.store.calls.watch(attempts)
+    scene.store.calls.of_target(scene.key, 1)
+    scene.store.calls.transcripts(scene.key, limit=2)
+    scene.store.calls.under_way(scene.key)
+    scene.store.campaigns.call_flags([scene.key])
+    second = scene.open_chunk(1, attempt=2)
+    scene.close_chunk(second, 1)
+    scene.claim(scene.open_chunk(2), 9, 2)
+    for key in (scene.key, child.key):
+        scene.store.campaigns.snapshot(key, scene.now)
+    scene.store.feeding.pull(child.key, scene.now)
+    scene.store.sweeps.conclude_overdue(scene.key, scene.now)
+    third = scene.open_chunk(3)
+    scene.intend(scene.claim(third, 1, 3)[0], third, 10**12)
+    scene.store.claims.release_stranded(scene.key, scene.now)
+    scene.close(CampaignStatus.COMPLETED)
+
+
 def test_no_statement_reads_a_whole_campaign(fresh: Store) -> None:
     with explained(fresh.database) as plans:
         live(new_scene(fresh, 20))
-    assert len(plans) > 40
+        assert len(plans) > 40
+        live_on_calls(new_call_scene(fresh, 20, budget=100.0))
+        assert len(plans) > 65
     wrong = {
         statement: plan
         for statement, plan in plans.items()
