@@ -16,22 +16,30 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.accounts import AccountActivities
 from activities.audience import AudienceActivities
 from activities.books import BookActivities
+from activities.call_lane import Calling, Patience
+from activities.call_watch import CallWatch
+from activities.calls import CallActivities
+from activities.feeding import FeedingActivities
 from activities.message_chunk import Sending
 from activities.messages import MessageActivities
 from activities.pacing import Gate, Turnstile
 from activities.tools import Timing, Tools
+from clarion.domain.campaign import Channel
 from clarion.domain.errors import ClarionError
 from clarion.domain.pace import spacing
 from clarion.providers.twilio import open_twilio
 from clarion.providers.twilio_webhooks import TwilioReceipts, status_callback
-from clarion.settings import Account, Settings, load_settings
+from clarion.providers.vendors import call_callback, call_readers, open_dialer
+from clarion.settings import Account, Provider, Settings, load_settings
 from clarion.store.ledger import Ledger, LedgerPage
 from clarion.store.migrate import require_schema
 from clarion.store.store import Store
 from clarion.telemetry import set_up_logging
 from clarion.temporal import connect, new_runtime
+from workflows.account import AccountWorkflow
 from workflows.campaign import CampaignWorkflow
 from workflows.shield import Shield
 
@@ -47,19 +55,41 @@ GOODBYE = timedelta(seconds=20)
 def open_store(settings: Settings) -> Store:
     """Build the store of this installation."""
     readers = {"twilio": TwilioReceipts("")}
-    return Store(settings.database, tenant=settings.tenant, grace=settings.grace, readers=readers)
+    return Store(
+        settings.database, tenant=settings.tenant, grace=settings.grace, readers=readers, call_readers=call_readers()
+    )
+
+
+async def open_sendings(settings: Settings, stack: AsyncExitStack) -> dict[str, Sending]:
+    """Connect the accounts that can text."""
+    sendings: dict[str, Sending] = {}
+    for name, account in settings.accounts.items():
+        if account.provider is Provider.TWILIO:
+            callback = status_callback(settings.public_url, name) if settings.public_url else None
+            messenger = await open_twilio(account, callback)
+            stack.push_async_callback(messenger.close)
+            sendings[name] = Sending(messenger, account.price_per_segment)
+    return sendings
+
+
+async def open_callings(settings: Settings, stack: AsyncExitStack) -> dict[str, Calling]:
+    """Connect the accounts that can call."""
+    callings: dict[str, Calling] = {}
+    for name, account in settings.accounts.items():
+        if account.from_number is not None or account.phone_number_id is not None:
+            callback = call_callback(settings.public_url, name, account) if settings.public_url else None
+            dialer = await open_dialer(account, callback)
+            stack.push_async_callback(dialer.close)
+            callings[name] = Calling(dialer, account.price_per_minute, account.poll_after)
+    return callings
 
 
 async def build_worker(
     client: Client, settings: Settings, store: Store, ledger: Ledger, stack: AsyncExitStack
 ) -> Worker:
     """Wire everything together; ``stack`` closes the connections."""
-    sendings: dict[str, Sending] = {}
-    for name, account in settings.accounts.items():
-        callback = status_callback(settings.public_url, name) if settings.public_url else None
-        messenger = await open_twilio(account, callback)
-        stack.push_async_callback(messenger.close)
-        sendings[name] = Sending(messenger, account.price_per_segment)
+    sendings = await open_sendings(settings, stack)
+    callings = await open_callings(settings, stack)
     identity = f"{os.getpid()}@{socket.gethostname()}"
     tools = Tools(
         store,
@@ -71,21 +101,30 @@ async def build_worker(
         identity,
     )
     messages = MessageActivities(tools, sendings)
+    calls = CallActivities(tools, callings, CallWatch(store, time.time), Patience(settings.grace))
     audience = AudienceActivities(store, time.time)
     books = BookActivities(store, time.time)
+    feeding = FeedingActivities(store, time.time, settings.heartbeat_timeout)
+    limits = {name: account.call_limits for name, account in settings.accounts.items()}
+    accounts = AccountActivities(client, settings.task_queue, limits, store.calls, store.campaigns, time.time)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[CampaignWorkflow],
+        workflows=[CampaignWorkflow, AccountWorkflow],
         activities=[
             audience.import_audience,
             messages.dispatch_message_chunk,
+            calls.dispatch_call_chunk,
             books.record_status,
             books.change_pacing,
             books.requeue_failed,
             books.cancel_remaining,
             books.settle,
             books.close_books,
+            feeding.create_fallback,
+            accounts.request_lanes,
+            accounts.survey,
+            accounts.change_account,
         ],
         interceptors=[Shield()],
         identity=identity,
@@ -96,9 +135,15 @@ async def build_worker(
     )
 
 
-def account_spacings(accounts: dict[str, Account]) -> dict[str, float]:
-    """Seconds between contacts of each account, over all its campaigns."""
-    return {name: spacing(a.per_second, a.per_minute, a.per_hour) for name, a in accounts.items()}
+def account_spacings(accounts: dict[str, Account]) -> dict[tuple[str, str], float]:
+    """Seconds between contacts by account and channel, over all its campaigns."""
+    spacings: dict[tuple[str, str], float] = {}
+    for name, account in accounts.items():
+        limits = account.call_limits
+        texts = spacing(account.per_second, account.per_minute, account.per_hour)
+        spacings[name, Channel.SMS] = texts
+        spacings[name, Channel.CALL] = spacing(limits.per_second, limits.per_minute, limits.per_hour)
+    return spacings
 
 
 async def run(settings: Settings) -> None:

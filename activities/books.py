@@ -40,6 +40,7 @@ class BookActivities:
                 self._clock(),
                 open_=change.open,
                 ordered_at=activity.info().scheduled_time.timestamp(),
+                hang_up=change.hang_up,
             )
             if change.open is False:
                 await asyncio.sleep(GATE_SECONDS)
@@ -94,6 +95,8 @@ class BookActivities:
                     while await in_thread(store.inbox.apply, self._clock()):
                         pass
                     await self._conclude(order)
+                    if snapshot.awaits_rows or not snapshot.as_of:
+                        await in_thread(store.feeding.pull, key, self._clock())
                     snapshot = await in_thread(store.campaigns.snapshot, key, self._clock())
                     if self._worth_returning(snapshot, until) or activity.is_worker_shutdown():
                         return snapshot
@@ -120,5 +123,5 @@ class BookActivities:
     def _worth_returning(self, snapshot: Snapshot, until: float) -> bool:
         now = self._clock()
         due = snapshot.next_due_at is not None and snapshot.next_due_at <= now
-        awaited = snapshot.books.active > 0 or snapshot.next_due_at is not None
+        awaited = snapshot.books.active > 0 or snapshot.next_due_at is not None or snapshot.awaits_rows
         return due or not awaited or now >= until

@@ -16,6 +16,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from clarion.account_contracts import AccountLimits
 from clarion.domain.errors import BadInput
 
 RUNNING_FILE = "running.env"
@@ -90,6 +91,18 @@ class Account(BaseModel):
             message = "give either from_number or messaging_service"
             raise ValueError(message)
         return self
+
+    @property
+    def call_limits(self) -> AccountLimits:
+        """What all campaigns of calls on this account share."""
+        return AccountLimits(
+            concurrency=self.calls_at_once,
+            campaigns=self.campaigns_at_once,
+            inbound_reserve=self.inbound_reserve,
+            per_second=self.calls_per_second,
+            per_minute=self.calls_per_minute,
+            per_hour=self.calls_per_hour,
+        )
 
 
 class Settings(BaseSettings):

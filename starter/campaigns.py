@@ -17,16 +17,16 @@ from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clarion.audience.checks import RowChecker
-from clarion.audience.source import open_audience, require_rows
 from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry
-from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel, check_start
+from clarion.domain.campaign import CampaignSpec, CampaignStatus, check_start
 from clarion.domain.campaign import Priority as Urgency
 from clarion.domain.errors import BadInput, Conflict, Unreachable
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
+from clarion.store.launching import input_for
 from clarion.store.store import Store
 from starter.progress import Progress, progress_of
+from starter.startable import check_audience, check_startable
 from workflows.campaign import CampaignWorkflow
 from workflows.showing import HOW_TO, first_search_attributes, static_summary
 
@@ -57,7 +57,7 @@ class Campaigns:
         Raises BadInput for what cannot work, Conflict for an id that is taken, Unreachable.
         """
         now = time.time()
-        self.check_startable(spec, now)
+        check_startable(spec, self.settings, now)
         name = campaign_id or new_id(spec.name)
         if not ID.fullmatch(name):
             message = f'"{name}" cannot be a campaign id; use letters, digits, dots, dashes and underscores, 64 at most'
@@ -78,15 +78,6 @@ class Campaigns:
         await self._run(campaign, WorkflowIDReusePolicy.REJECT_DUPLICATE)
         return await self.find(campaign_id)
 
-    def check_startable(self, spec: CampaignSpec, now: float) -> None:
-        """Raise BadInput for what would stop a campaign before its first contact."""
-        if spec.channel is not Channel.SMS:
-            message = f"channel {spec.channel} is not built yet; use sms"
-            raise BadInput(message)
-        check_start(spec, now)
-        check_audience(spec, now)
-        self.settings.account(spec.account)
-
     async def pause(self, campaign_id: str, reason: str = "") -> Reply:
         """Pause, and return when nothing new can start."""
         handle = await self._handle(campaign_id, "paused")
@@ -106,8 +97,8 @@ class Campaigns:
         await self._signal(handle, CampaignWorkflow.resume)
         return Reply(status=CampaignStatus.RUNNING, message="goes on")
 
-    async def cancel(self, campaign_id: str, reason: str = "") -> None:
-        """Cancel what is not under way."""
+    async def cancel(self, campaign_id: str, reason: str = "", *, hang_up: bool = False) -> None:
+        """Cancel what is not under way; ``hang_up`` ends calls that are."""
         campaign = await self.find(campaign_id)
         if campaign.status is CampaignStatus.DRAFT:
             now = time.time()
@@ -116,7 +107,7 @@ class Campaigns:
             )
             return
         handle = await self._handle(campaign_id, "cancelled")
-        await self._signal(handle, CampaignWorkflow.cancel_soon, reason)
+        await self._signal(handle, CampaignWorkflow.hang_up if hang_up else CampaignWorkflow.cancel_soon, reason)
 
     async def set_limits(self, campaign_id: str, pacing: Pacing) -> Reply:
         """Change limits of a running campaign."""
@@ -170,7 +161,7 @@ class Campaigns:
     async def _run(self, campaign: Campaign, reuse: WorkflowIDReusePolicy, reopen: Retry | None = None) -> None:
         client = await self.connect()
         given = await asyncio.to_thread(self._input_of, campaign, reopen)
-        if not campaign.total and not given.file_ids:
+        if not campaign.total and not given.file_ids and campaign.spec.feed is None:
             message = "its audience did not reach the store; start it again under another id"
             raise Conflict(message)
         was = campaign.status
@@ -210,20 +201,13 @@ class Campaigns:
                 return
 
     def _input_of(self, campaign: Campaign, reopen: Retry | None) -> CampaignInput:
-        spec = campaign.spec
         # Rows that a cancel kept from being imported stay out: nobody asked for them again.
         cancelled = campaign.status is CampaignStatus.CANCELLED
         files = [] if cancelled else self.store.files.of_campaign(campaign.ref.key)
-        return CampaignInput(
-            campaign=campaign.ref,
-            channel=spec.channel,
-            name=spec.name,
-            lanes=spec.limits.concurrency,
-            chunk_size=spec.chunk.size,
-            chunk_seconds=spec.chunk.seconds,
-            start_at=None if spec.start_at is None or reopen else spec.start_at.timestamp(),
-            file_ids=tuple(file.id for file in files if file.imported_at is None),
+        return input_for(
+            campaign,
             heartbeat_timeout=self.settings.heartbeat_timeout,
+            file_ids=tuple(file.id for file in files if file.imported_at is None),
             reopen=reopen,
         )
 
@@ -289,15 +273,6 @@ def new_id(name: str) -> str:
     """Make an id from a campaign's name: readable, and unique enough."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "campaign"
     return f"{slug}-{secrets.token_hex(3)}"
-
-
-def check_audience(spec: CampaignSpec, now: float) -> None:
-    """Open the audience and check its columns against the campaign, up to the first row. Raises BadInput."""
-    source = spec.audience
-    path = Path(source.file)
-    with open_audience(path, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding) as reader:
-        RowChecker(spec, reader.columns, now)
-        require_rows(reader)
 
 
 def _not_steered(error: RPCError) -> Exception:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from starter import cli_installation, cli_look, cli_optout, cli_start, cli_steer
+from starter import cli_account, cli_call, cli_installation, cli_look, cli_optout, cli_start, cli_steer
 from starter.cli_frame import Group, finish
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ for name, command, panel in (
     ("drill", cli_installation.drill, RUN),
     ("check", cli_start.check, RUN),
     ("start", cli_start.start, RUN),
+    ("call", cli_call.call, RUN),
     ("list", cli_look.list_campaigns, LOOK),
     ("show", cli_look.show, LOOK),
     ("progress", cli_look.progress, LOOK),
@@ -64,11 +65,12 @@ for name, command, panel in (
     ("errors", cli_look.errors, UNDERSTAND),
     ("targets", cli_look.targets, UNDERSTAND),
     ("conversations", cli_look.conversations, UNDERSTAND),
-    ("transcripts", cli_look.transcripts, UNDERSTAND),
+    ("transcripts", cli_call.transcripts, UNDERSTAND),
     ("report", cli_look.report, UNDERSTAND),
     ("setup", cli_installation.setup, INSTALLATION),
     ("up", cli_installation.up, INSTALLATION),
     ("web", cli_installation.web, INSTALLATION),
+    ("account", cli_account.account, STEER),
     ("doctor", cli_installation.doctor, INSTALLATION),
 ):
     app.command(name, rich_help_panel=panel)(command)

@@ -125,19 +125,6 @@ def conversations(campaign_id: CampaignId, as_json: Json = False) -> None:
             say("nobody has answered yet")
 
 
-def transcripts(campaign_id: CampaignId, as_json: Json = False) -> None:
-    """Show the transcripts of a campaign's calls; texts have none."""
-    with looking() as look:
-        found = look.find(campaign_id)
-        if as_json:
-            print_json_list(iter(()))
-        say(
-            f'campaign "{campaign_id}" sends {found.spec.channel}, and that has no transcripts; '
-            f"`clarion conversations {campaign_id}` shows what people answered",
-            as_json=as_json,
-        )
-
-
 def report(
     campaign_id: CampaignId,
     file: Annotated[

@@ -44,12 +44,19 @@ def resume(campaign_id: CampaignId, as_json: Json = False) -> None:
     run(work())
 
 
-def cancel(campaign_id: CampaignId, reason: Reason = "", as_json: Json = False) -> None:
+def cancel(
+    campaign_id: CampaignId,
+    reason: Reason = "",
+    hang_up: Annotated[
+        bool, typer.Option("--hang-up", help="End calls under way instead of waiting for them.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Cancel everybody who is not under way; what is under way ends by itself and is recorded."""
 
     async def work() -> None:
         async with installation() as opened:
-            await opened.campaigns.cancel(campaign_id, reason)
+            await opened.campaigns.cancel(campaign_id, reason, hang_up=hang_up)
             if as_json:
                 print_json(await opened.campaigns.progress(campaign_id))
             else:

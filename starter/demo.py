@@ -13,20 +13,33 @@ from pathlib import Path
 
 from rich.console import Console
 
+from activities.feeding import fallback_id
 from clarion import temporal
-from clarion.domain.campaign import CampaignStatus
+from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput, ClarionError
+from clarion.domain.target import Outcome
 from clarion.settings import RUNNING_FILE, Settings
+from clarion.store.campaigns import Campaign
 from clarion.store.migrate import migrate
 from starter import views
+from starter.call_views import summary_view, transcript_view
 from starter.campaign_file import read_campaign_file
-from starter.stack import HOST, Stack, free_port, sandbox_environment
+from starter.campaigns import Campaigns
+from starter.looking import Looking
+from starter.rehearsal import ask
+from starter.stack import HOST, Stack, calling_environment, free_port, sandbox_environment, webhook_settings
 from starter.wiring import Installation
 
-EXAMPLES = {"sms": "reminder.yaml"}
+EXAMPLES = {"sms": "reminder.yaml", "call": "calls.yaml"}
 
-QUICK = {"CLARION_UNKNOWN_GRACE": "2", "CLARION_INTENT_SLACK": "2", "CLARION_ACCOUNTS__MAIN__TIMEOUT": "3"}
+TIME_SCALE = {"sms": 1.0, "call": 0.05}
+"""A call of a minute lasts three seconds in the demo."""
+
+QUICK = {"CLARION_UNKNOWN_GRACE": "2", "CLARION_INTENT_SLACK": "2"}
 """The sandbox answers in milliseconds, so a demo need not wait as long for what is unknown."""
+
+REHEARSAL_SCALE = 0.2
+"""In `clarion up --sandbox` a call of a minute lasts twelve seconds."""
 
 BETWEEN_LOOKS = 1.0
 """Seconds between two looks at whether the parts still run."""
@@ -40,18 +53,36 @@ async def run_demo(channel: str, *, as_json: bool = False) -> int:
     with tempfile.TemporaryDirectory(prefix="clarion-demo-", ignore_cleanup_errors=True) as folder:
         async with Stack(Path(folder)) as stack:
             stack.environment["CLARION_DATABASE_URL"] = f"sqlite:///{folder}/clarion.db"
-            await start_parts(stack, free_port(), free_port(), free_port(), sandbox=True, say=console.print)
+            ports = (free_port(), free_port(), free_port())
+            await start_parts(stack, ports, sandbox=True, say=console.print, time_scale=TIME_SCALE[channel])
             async with Installation.open(stack.settings()) as installation:
                 campaigns = installation.campaigns
                 campaign = await campaigns.start(read_campaign_file(example), campaign_id=f"demo-{channel}")
                 console.print(f"[dim]campaign[/] {campaign.ref.campaign_id} [dim]from[/] {example}\n")
                 progress = await views.follow(campaigns, campaign.ref.campaign_id, console=console)
                 await views.print_report(campaigns, campaign.ref.campaign_id, console=console)
+                if campaign.spec.channel is Channel.CALL:
+                    await _show_calls(campaigns, campaign, console)
     balanced = progress.books.balanced and progress.status is CampaignStatus.COMPLETED
     console.print(f"\n[dim]{time.monotonic() - began:.0f} s in all; everything that was started has been stopped.[/]")
     if as_json:
         sys.stdout.write(progress.model_dump_json(indent=2) + "\n")
     return 0 if balanced else 1
+
+
+async def _show_calls(campaigns: Campaigns, campaign: Campaign, console: Console) -> None:
+    """Show what the calls came to, one of them word by word, and the texts that follow those not reached."""
+    name = campaign.ref.campaign_id
+    looking = Looking(campaigns.store, campaigns.settings.tenant)
+    console.print()
+    console.print(summary_view(await asyncio.to_thread(looking.call_summary, name)))
+    spoken = (line for line in looking.transcripts(name) if line.outcome == Outcome.ANSWERED and line.turns)
+    if example := next(spoken, None):
+        console.print(f"\n[dim]one of them; all:[/] clarion transcripts {name}")
+        console.print(transcript_view(example))
+    if campaign.spec.fallback is not None:
+        console.print("\n[dim]texts to those who were not reached:[/]")
+        await views.follow(campaigns, fallback_id(name), console=console)
 
 
 async def run_up(settings: Settings, *, sandbox: bool = False) -> int:
@@ -62,7 +93,7 @@ async def run_up(settings: Settings, *, sandbox: bool = False) -> int:
     async with Stack(home) as stack:
         stack.environment["CLARION_DATABASE_URL"] = settings.database
         ports = (settings.temporal_port, settings.temporal_ui_port, settings.web_port)
-        await start_parts(stack, *ports, sandbox=sandbox, say=console.print)
+        await start_parts(stack, ports, sandbox=sandbox, say=console.print, time_scale=REHEARSAL_SCALE)
         if not stack.settings().accounts:
             console.print(
                 "[yellow]No account is set up, nothing can be sent:[/] set CLARION_ACCOUNTS__MAIN__SID and the rest, "
@@ -83,9 +114,18 @@ async def run_up(settings: Settings, *, sandbox: bool = False) -> int:
 
 
 async def start_parts(
-    stack: Stack, port: int, ui_port: int, web_port: int, *, sandbox: bool, say: Callable[[str], object]
+    stack: Stack,
+    ports: tuple[int, int, int],
+    *,
+    sandbox: bool,
+    say: Callable[[str], object],
+    time_scale: float = 1.0,
 ) -> None:
-    """Start Temporal (unless a cluster is configured), the sandbox if wanted, the web door and a worker."""
+    """Start Temporal (unless a cluster is configured), the sandbox if wanted, the web door and a worker.
+
+    ``ports``: Temporal's, its Web UI's, the web door's. ``time_scale``: how long the sandbox's world takes for things.
+    """
+    port, ui_port, web_port = ports
     if temporal.is_configured() and not sandbox:
         say("[dim]Temporal[/]   as TEMPORAL_ADDRESS and its configuration say")
     else:
@@ -94,8 +134,10 @@ async def start_parts(
     web = f"http://{HOST}:{web_port}"
     if sandbox:
         inbound = f"{web}/webhooks/twilio/main/inbound"
-        url = await stack.start_sandbox(seed=1, options=["--inbound-url", inbound])
-        stack.environment |= sandbox_environment(url, web) | QUICK
+        options = ["--inbound-url", inbound, "--time-scale", f"{time_scale:g}"]
+        url = await stack.start_sandbox(seed=1, options=options)
+        await asyncio.to_thread(ask, f"{url}/_sandbox/settings", webhook_settings(web))
+        stack.environment |= sandbox_environment(url, web) | calling_environment(url) | QUICK
         say(f"[dim]Sandbox[/]    {url}")
     await asyncio.to_thread(_migrate, stack.settings())
     await stack.start_web(web_port)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, field_validator
 
 from clarion.domain.attempt import NEVER
+from clarion.domain.call import Turn
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.campaigns import Campaign
@@ -115,6 +116,40 @@ class ConversationLine(View):
     body: str
 
 
+class TranscriptLine(View):
+    """One call: what was said, and what the provider makes of it."""
+
+    position: Annotated[int, Field(validation_alias=AliasPath("attempt", 1))]
+    number: Annotated[int, Field(validation_alias=AliasPath("attempt", 2))]
+    address: str | None
+    outcome: str | None
+    intended_at: float
+    duration: float | None
+    """Seconds from the answer to the end."""
+    cost: float
+    answered_by: str | None
+    disconnection_reason: str | None
+    recording_url: str | None
+    summary: str | None
+    turns: tuple[Turn, ...]
+    analysis: dict[str, str]
+
+
+class CallSummaryLine(View):
+    """What all calls of a campaign came to."""
+
+    calls: int
+    outcomes: Annotated[dict[str, int], Field(validation_alias="by_outcome")]
+    total_duration: float
+    """Seconds."""
+    average_duration: float | None
+    """Seconds, of calls that were answered."""
+    cost: float
+    cost_per_answered: float | None
+    analysis: Annotated[dict[str, dict[str, int]], Field(validation_alias="by_analysis")]
+    """Calls by analysis field and value."""
+
+
 class SuppressionLine(View):
     """Somebody on the do-not-contact list."""
 
@@ -172,6 +207,17 @@ class Looking:
         """Return what people answered, in order. Raises NotFound."""
         found = self.store.conversations(self.find(campaign_id).ref.key)
         return [ConversationLine.model_validate(text) for text in found]
+
+    def transcripts(self, campaign_id: str) -> Iterator[TranscriptLine]:
+        """Yield the calls of which something is known, in the order of the audience. Raises NotFound."""
+        key, after = self.find(campaign_id).ref.key, 0
+        while found := self.store.calls.transcripts(key, after=after):
+            yield from (TranscriptLine.model_validate(record) for record in found)
+            after = found[-1].attempt.position
+
+    def call_summary(self, campaign_id: str) -> CallSummaryLine:
+        """Sum up a campaign's calls. Raises NotFound."""
+        return CallSummaryLine.model_validate(self.store.calls.summary(self.find(campaign_id).ref.key))
 
     def suppressions(self) -> Iterator[SuppressionLine]:
         """Yield the do-not-contact list in the order of the numbers."""

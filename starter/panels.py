@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from clarion.domain.books import Books
-from clarion.domain.campaign import CampaignStatus
+from clarion.domain.call import Stage
+from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import TargetState
 from starter.chronicle import Line
 from starter.progress import Progress
@@ -56,6 +57,7 @@ STATUS_STYLES = {
     CampaignStatus.RUNNING: "green",
     CampaignStatus.SETTLING: "cyan",
     CampaignStatus.COMPLETED: "bold green",
+    CampaignStatus.QUEUED: "blue",
     CampaignStatus.PAUSED: "bold yellow",
     CampaignStatus.PAUSING: "yellow",
     CampaignStatus.CANCELLING: "yellow",
@@ -66,7 +68,7 @@ STATUS_STYLES = {
 STANDING = frozenset({CampaignStatus.PAUSED, CampaignStatus.PAUSING, CampaignStatus.CANCELLING})
 """Nothing new is contacted, so that the rate of a minute ago says nothing about the end."""
 
-GOOD_EVENTS = frozenset({"delivered", "sent", "imported", "created"})
+GOOD_EVENTS = frozenset({"delivered", "sent", "answered", "imported", "created"})
 BAD_EVENTS = frozenset({"failed", "undelivered", "invalid_number", "rejected_content", "expired", "halted", "unknown"})
 
 
@@ -227,6 +229,8 @@ def _chosen_facts(sight: Sight) -> list[tuple[str, str]]:
     eta = None if progress.status in STANDING else progress.eta
     facts = [("rate", _rate(progress)), ("expected end", when(eta, now, zone) if eta else "–")]
     facts.append(("lanes", f"{progress.lanes} · {progress.under_way} under way"))
+    if progress.channel is Channel.CALL:
+        facts.append(("calls", _stages(progress.stages) or "none under way"))
     if progress.next_due_at is not None and progress.next_due_at > now:
         facts.append(("next due", when(progress.next_due_at, now, zone)))
     else:
@@ -248,6 +252,12 @@ def _closing_facts(sight: Sight) -> list[tuple[str, str]]:
             facts[-1] = ("ended", when(progress.finished_at, sight.now, sight.zone))
     facts.append(("books", "balanced" if progress.books.balanced else "do not balance"))
     return facts
+
+
+def _stages(stages: Mapping[str, int]) -> str:
+    """Say how far the calls under way have come: ``3 talking, 2 ringing``."""
+    words = {Stage.ANSWERED: "talking", Stage.RINGING: "ringing", Stage.PLACED: "dialling"}
+    return ", ".join(f"{n} {word}" for stage, word in words.items() if (n := stages.get(stage, 0)))
 
 
 def _rate(progress: Progress) -> str:

@@ -28,6 +28,8 @@ class Progress(BaseModel):
     eta: float | None
     next_due_at: float | None
     under_way: int
+    stages: dict[str, int] = {}
+    """Calls under way by how far they have come."""
     started_at: float | None
     finished_at: float | None
     updated_at: float
@@ -54,6 +56,7 @@ def progress_of(campaign: Campaign, snapshot: Snapshot) -> Progress:
         eta=None if done else snapshot.eta,
         next_due_at=None if done else snapshot.next_due_at,
         under_way=snapshot.under_way,
+        stages=snapshot.stages,
         started_at=campaign.started_at,
         finished_at=campaign.finished_at,
         updated_at=max(campaign.updated_at, snapshot.as_of),

@@ -10,7 +10,7 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +133,49 @@ def sandbox_environment(sandbox_url: str, public_url: str, name: str = "main") -
         f"{prefix}BASE_URL": sandbox_url,
         "CLARION_PUBLIC_URL": public_url,
     }
+
+
+FAST_CALLS = {
+    "CALLS_PER_SECOND": "5",
+    "CALLS_PER_MINUTE": "300",
+    "CALLS_PER_HOUR": "18000",
+    "POLL_AFTER": "2",
+    "TIMEOUT": "3",
+}
+"""The sandbox's calls last seconds, so that more of them can begin, and be asked about, sooner."""
+
+CALLING: Mapping[str, Mapping[str, str]] = {
+    "retell": {"AUTH_TOKEN": "key_sandbox", "FROM_NUMBER": "+15005550006", "AGENT": "agent_demo"},
+    "elevenlabs": {
+        "AUTH_TOKEN": "sandbox",
+        "PHONE_NUMBER_ID": "phnum_sandbox",
+        "AGENT": "agent_demo",
+        "WEBHOOK_SECRET": "sandbox-secret",
+    },
+    "exotel": {
+        "SID": "sandbox",
+        "API_KEY": "sandbox",
+        "AUTH_TOKEN": "sandbox",
+        "FROM_NUMBER": "+918047000000",
+        "AGENT": "1000",
+        "WEBHOOK_SECRET": "sandbox-secret",
+    },
+}
+"""Per vendor the settings of an account of its name that calls through the sandbox."""
+
+
+def calling_environment(sandbox_url: str, texts: str = "main") -> dict[str, str]:
+    """Return the settings of accounts that call through the sandbox; ``texts`` is the account for texts."""
+    found = {f"CLARION_ACCOUNTS__{texts.upper()}__{name}": value for name, value in FAST_CALLS.items()}
+    for vendor, account in CALLING.items():
+        told = {"PROVIDER": vendor, "BASE_URL": sandbox_url, **account, **FAST_CALLS}
+        found |= {f"CLARION_ACCOUNTS__{vendor.upper()}__{name}": value for name, value in told.items()}
+    return found
+
+
+def webhook_settings(public_url: str) -> dict[str, object]:
+    """Return what the sandbox is told about webhooks whose address a vendor takes from its own console."""
+    return {"webhook_urls": {vendor: f"{public_url}/webhooks/{vendor}/{vendor}/call" for vendor in CALLING}}
 
 
 def free_port() -> int:

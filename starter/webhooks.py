@@ -18,14 +18,17 @@ from starlette.requests import ClientDisconnect
 
 from clarion.domain.attempt import AttemptId
 from clarion.domain.errors import BadInput
-from clarion.providers.ports import ReceiptReader
+from clarion.providers.ports import CallReader, ReceiptReader, Webhook
 from clarion.providers.raw import RawReceipt
 from clarion.providers.twilio_webhooks import SIGNATURE_HEADER, TwilioReceipts, inbound_callback, status_callback
-from clarion.settings import Settings
+from clarion.providers.vendors import call_reader
+from clarion.settings import Provider, Settings
 
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 1024
+MOST_BYTES_OF_A_CALL = 4 * 1024 * 1024
+"""A webhook about a call may hold its whole transcript, word by word."""
 MOST_FIELDS = 500
 LONGEST_BODY = 10.0
 """Seconds in which the body of a request has to arrive."""
@@ -46,30 +49,39 @@ class Inbox(Protocol):
 
 def webhook_routes(settings: Settings, inbox: Inbox) -> APIRouter:
     """Return the routes for the webhooks of all accounts."""
-    router = APIRouter(prefix="/webhooks/twilio/{account}", include_in_schema=False)
+    router = APIRouter(prefix="/webhooks", include_in_schema=False)
     door = _Door(settings, inbox)
+    calls = _CallDoor(settings, inbox)
 
-    @router.post("/status")
+    @router.post("/twilio/{account}/status")
     async def status(account: str, request: Request) -> Response:
         await door.admit("status", account, request)
         return Response(status_code=204)
 
-    @router.post("/inbound")
+    @router.post("/twilio/{account}/inbound")
     async def inbound(account: str, request: Request) -> Response:
         await door.admit("inbound", account, request)
         return Response(SILENCE, media_type="text/xml")
+
+    @router.post("/{provider}/{account}/call")
+    @router.post("/{provider}/{account}/{secret}/call")
+    async def call(provider: str, account: str, request: Request) -> Response:
+        await calls.admit(provider, account, request)
+        return Response(status_code=200)  # ElevenLabs takes nothing else for success
 
     return router
 
 
 class _Door:
+    """Takes what Twilio says about texts."""
+
     def __init__(self, settings: Settings, inbox: Inbox) -> None:
         self._public_url = settings.public_url
         self._inbox = inbox
         self._readers: dict[str, ReceiptReader] = {
             name: TwilioReceipts(account.auth_token.get_secret_value())
             for name, account in settings.accounts.items()
-            if account.provider == "twilio"
+            if account.provider is Provider.TWILIO
         }
 
     async def admit(self, kind: Literal["status", "inbound"], account: str, request: Request) -> None:
@@ -83,33 +95,71 @@ class _Door:
         if not _is_genuine(reader, address, request, form):
             raise HTTPException(403, "The signature does not fit; check the auth token and CLARION_PUBLIC_URL.")
         attempt = _attempt(request.query_params.get("attempt"))
-        await self._keep(RawReceipt("twilio", account, kind, payload, attempt, time.time()))
+        await _keep(self._inbox, RawReceipt("twilio", account, kind, payload, attempt, time.time()))
 
-    async def _keep(self, receipt: RawReceipt) -> None:
-        try:
-            async with asyncio.timeout(LONGEST_KEEP):
-                await self._inbox.keep(receipt)
-        except Exception:
-            log.exception("A %s receipt for account %s could not be stored", receipt.kind, receipt.account)
-            raise HTTPException(503, "The receipt could not be stored; please send it again.") from None
+
+class _CallDoor:
+    """Takes what any vendor says about calls."""
+
+    def __init__(self, settings: Settings, inbox: Inbox) -> None:
+        self._public_url = (settings.public_url or "").rstrip("/")
+        self._inbox = inbox
+        self._accounts = settings.accounts if settings.public_url else {}
+        self._readers: dict[str, CallReader] = {}
+
+    async def admit(self, provider: str, name: str, request: Request) -> None:
+        """Keep a genuine request. Raises HTTPException for every other."""
+        account = self._accounts.get(name)
+        if account is None or account.provider != provider:
+            raise HTTPException(404, "No account of that name and provider takes webhooks here.")
+        body = await _body(request, MOST_BYTES_OF_A_CALL)
+        reader = self._readers.get(name)
+        if reader is None:
+            reader = self._readers[name] = await asyncio.to_thread(call_reader, account)
+        now = time.time()
+        if not reader.verify(self._webhook(request, body), now):
+            raise HTTPException(403, "The signature does not fit; check the account's secrets and CLARION_PUBLIC_URL.")
+        attempt = _attempt(request.query_params.get("attempt"))
+        receipt = RawReceipt(provider, name, "call", body.decode("utf-8", "replace"), attempt, now)
+        await _keep(self._inbox, receipt)
+
+    def _webhook(self, request: Request, body: bytes) -> Webhook:
+        # The address as it was sent, escapes and all: the signature covers it byte for byte.
+        path = request.scope.get("raw_path", b"").decode("latin-1") or request.url.path
+        query = request.scope["query_string"].decode("latin-1")
+        url = self._public_url + path + (f"?{query}" if query else "")
+        return Webhook(url, {name.lower(): value for name, value in request.headers.items()}, body)
+
+
+async def _keep(inbox: Inbox, receipt: RawReceipt) -> None:
+    try:
+        async with asyncio.timeout(LONGEST_KEEP):
+            await inbox.keep(receipt)
+    except Exception:
+        log.exception("A %s receipt for account %s could not be stored", receipt.kind, receipt.account)
+        raise HTTPException(503, "The receipt could not be stored; please send it again.") from None
 
 
 async def _form_text(request: Request) -> str:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != FORM:
         raise HTTPException(415, f"Webhooks come as {FORM}.")
+    return (await _body(request, MOST_BYTES)).decode("utf-8", "replace")
+
+
+async def _body(request: Request, most: int) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(LONGEST_BODY):
             async for piece in request.stream():
                 body += piece
-                if len(body) > MOST_BYTES:
-                    raise HTTPException(413, f"A webhook has at most {MOST_BYTES} bytes.")
+                if len(body) > most:
+                    raise HTTPException(413, f"A webhook has at most {most} bytes.")
     except TimeoutError:
         raise HTTPException(408, "The request took too long to arrive.") from None
     except ClientDisconnect:
         raise HTTPException(400, "The request ended before it was complete.") from None
-    return body.decode("utf-8", "replace")
+    return bytes(body)
 
 
 def _fields(payload: str) -> ImmutableMultiDict[str, str]:

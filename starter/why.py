@@ -13,7 +13,7 @@ from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import BadInput, NotFound
 from clarion.domain.phone import candidate_zones, normalize_phone
-from clarion.domain.target import TargetState
+from clarion.domain.target import Outcome, TargetState
 from clarion.domain.window import TARGET, WEEK, Window, next_opening
 from clarion.store.campaigns import Campaign
 from clarion.store.targets import RETRYABLE_OUTCOMES
@@ -153,7 +153,7 @@ class Case:
             CampaignStatus.DRAFT: f"the campaign is a draft; start it with `clarion start {name}`",
             CampaignStatus.SCHEDULED: f"the campaign starts at {self.when(start_at.timestamp()) if start_at else '…'}",
             CampaignStatus.PREPARING: "the audience is still being read",
-            CampaignStatus.QUEUED: "the campaign is queued",
+            CampaignStatus.QUEUED: f"the campaign is queued{because}; see `clarion account {campaign.account}`",
             CampaignStatus.PAUSING: f"the campaign is being paused{because}",
             CampaignStatus.PAUSED: f"the campaign is paused{because}; go on with `clarion resume {name}`",
             CampaignStatus.CANCELLING: f"the campaign is being cancelled{because}",
@@ -183,6 +183,9 @@ def _waiting(case: Case) -> Answer:
     due = target.due_at
     if target.reason == "window" and due and due > case.now:
         return _closed(case) or Answer(f"not contacted yet: outside its window, next at {case.when(due)}", due)
+    if target.reason == "daily_cap" and due and due > case.now:
+        most = case.campaign.spec.limits.per_person_per_day
+        return Answer(f"waiting: called {most} times within 24 hours already, next at {case.when(due)}", due)
     last = case.last
     if last is not None and last.outcome == "not_sent":
         what = f"attempt {last.number} was taken back ({last.detail or 'nobody was contacted'}), the next one"
@@ -207,6 +210,10 @@ def _active(case: Case) -> Answer:
             return Answer(f"about to be contacted: the pace allows it at {case.when(slot)}", slot)
         return Answer(f"being contacted: attempt {last.number if last else 1} is under way, without an answer yet")
     said = f"status {last.provider_status}" if last.provider_status else "no status"
+    if last.outcome == Outcome.PLACED:
+        began = clock(last.slot_at, case.now, case.zone)
+        held = "its end is awaited" if due is None else "its lane was lost, and the next free one takes it over"
+        return Answer(f"being called since {began} ({said}, reference {last.provider_reference or 'unknown'}); {held}")
     where = f", reference {last.provider_reference}" if last.provider_reference else ""
     accepted = f"accepted by the provider at {clock(last.ended_at or case.now, case.now, case.zone)} ({said}{where})"
     if due is None:
@@ -248,6 +255,8 @@ def _skipped(case: Case) -> Answer:
 
 
 def _cancelled(case: Case) -> Answer:
+    if case.target.outcome == Outcome.CANCELLED:
+        return Answer("hung up by us before anybody answered: the campaign was cancelled")
     because = f" ({case.campaign.reason})" if case.campaign.reason else ""
     tried = "before its next try" if case.target.attempts else "before its turn"
     return Answer(f"never reached: the campaign was cancelled{because} {tried}")

@@ -16,16 +16,24 @@ from clarion.store.store import Store
 if TYPE_CHECKING:
     from temporalio.client import Client
 
+    from starter.accounts import Accounts
     from starter.campaigns import Campaigns
 
 
 def new_store(settings: Settings) -> Store:
     """Build the store of this installation; nothing is opened yet. Raises BadInput, or Unreachable for its folder."""
     from clarion.providers.twilio_webhooks import TwilioReceipts
+    from clarion.providers.vendors import call_readers
 
     readers = {"twilio": TwilioReceipts("")}
     try:
-        return Store(settings.database, tenant=settings.tenant, grace=settings.grace, readers=readers)
+        return Store(
+            settings.database,
+            tenant=settings.tenant,
+            grace=settings.grace,
+            readers=readers,
+            call_readers=call_readers(),
+        )
     except OSError as error:
         message = (
             f"the folder {settings.folder} for the database cannot be used ({error.strerror or error}); set "
@@ -97,16 +105,19 @@ class Installation:
     settings: Settings
     store: Store
     campaigns: Campaigns
+    accounts: Accounts
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings) -> AsyncIterator[Self]:
         """Open the store, prepare the use cases. Raises BadInput, Unreachable, or Conflict before `clarion setup`."""
         # The Temporal SDK takes half a second to import: what only looks into the store goes without it.
+        from starter.accounts import Accounts
         from starter.campaigns import Campaigns
 
         store = await asyncio.to_thread(open_store, settings)
         try:
-            yield cls(settings, store, Campaigns(settings, store, Connection(settings.temporal_address)))
+            connection = Connection(settings.temporal_address)
+            yield cls(settings, store, Campaigns(settings, store, connection), Accounts(settings, connection))
         finally:
             store.close()

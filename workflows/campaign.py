@@ -1,7 +1,7 @@
 """One campaign, from its audience to its closed books: prepare, wait for the start, run lanes, settle, close.
 
 The workflow holds ids, counts and wishes; who is contacted stands in the store. Handlers only note what is wanted;
-`Steering` writes the campaign's status, and `_dispatch` is the one place that starts chunks.
+`Steering` writes the campaign's status, `Dispatching` starts chunks, and `Sharing` speaks with the account.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry, Snapshot
+    from clarion.contracts import Addition, CampaignInput, CampaignState, LaneGrant, Pacing, Reply, Retry, Snapshot
     from clarion.domain.campaign import CampaignStatus
     from workflows import policies
+    from workflows.children import start_campaign
+    from workflows.dispatching import Dispatching
     from workflows.lanes import Lanes
+    from workflows.sharing import Sharing
     from workflows.showing import Showing, moment
     from workflows.steering import Steering
     from workflows.steps import Steps
@@ -38,23 +41,34 @@ class CampaignWorkflow:
         self.state = given.carried or CampaignState(lanes=given.lanes)
         self.steps = Steps(given)
         self.lanes = Lanes(given, self.steps.dispatch)
+        self.sharing = Sharing(given, self.state, lambda: self.lanes.taken)
         self.steering = Steering(given, self.state, lambda: self.lanes.busy)
+        self.dispatching = Dispatching(
+            self.state,
+            self.steering,
+            self.lanes,
+            self.sharing,
+            self._note,
+            is_shared=given.account is not None,
+        )
         self.showing = Showing(given)
         self.one_at_a_time = asyncio.Lock()
-        self.fruitless = 0
-        """Rounds in a row in which targets were due and none could be taken."""
 
     @workflow.run
     async def run(self, given: CampaignInput) -> CampaignState:
         """Run to the end. Temporal's own request to cancel is a graceful cancel of the campaign."""
-        del given
-        writing = asyncio.create_task(self.steering.keep_written(self.steps.record_status, self._note))
+        talking = [asyncio.create_task(self.steering.keep_written(self.steps.record_status, self._note))]
+        if given.account is not None:
+            talking.append(asyncio.create_task(self.sharing.keep_told(self.steps.request_lanes)))
         while True:
-            over = await self._through(self._live(), writing)
-            await self._through(workflow.wait_condition(self._is_quiet), writing)
+            over = await self._through(self._live(), talking)
+            if over:
+                self.sharing.want(0)
+            await self._through(workflow.wait_condition(self._is_quiet), talking)
             if over or not self.state.by_temporal:
                 break  # a run after this one could not end as cancelled in Temporal: the request came to this one
-        writing.cancel()
+        for task in talking:
+            task.cancel()
         if not over:
             self.state.runs += 1
             workflow.continue_as_new(self.given.model_copy(update={"carried": self.state}))
@@ -78,6 +92,18 @@ class CampaignWorkflow:
     def cancel_soon(self, reason: str | None = None) -> None:
         """Cancel."""
         self.steering.cancel(reason or "")
+
+    @workflow.signal(description='Cancel, and end the calls under way. Optional input: the reason, as "…".')
+    def hang_up(self, reason: str | None = None) -> None:
+        """Cancel, and do not wait for calls under way."""
+        self.steering.cancel(reason or "", hang_up=True)
+
+    @workflow.signal(description="From the account's workflow: how many lanes this campaign may hold.")
+    def lanes_granted(self, grant: LaneGrant | None = None) -> None:
+        """Take note of a grant."""
+        if grant is not None:
+            self.sharing.granted(grant)
+            self.steering.look_again = True
 
     @workflow.update(
         name="pause", description="Pause, and answer when nothing new can start. Optional input: a reason."
@@ -154,13 +180,14 @@ class CampaignWorkflow:
         try:
             await self._prepare()
             await self._wait_for_start()
+            await self._start_fallback()
             while not self._is_long():
                 if await self._is_over():
                     await self.steering.end_as(
                         CampaignStatus.CANCELLED if self.state.cancelled else CampaignStatus.COMPLETED
                     )
                     return True
-                await self._dispatch()
+                await self.dispatching.run()
                 if not self._is_long():
                     await self._settle()
         except ActivityError as error:
@@ -187,6 +214,11 @@ class CampaignWorkflow:
             self.state.started = True
             self.steering.phase = CampaignStatus.RUNNING
 
+    async def _start_fallback(self) -> None:
+        if self.given.has_fallback and not self.state.fallback_started and not self.state.cancelled:
+            await start_campaign(await self.steps.create_fallback())
+            self.state.fallback_started = True
+
     async def _is_over(self) -> bool:
         """Close the books when nothing is left; asked only while no chunk runs."""
         if self.state.cancelled:
@@ -203,50 +235,23 @@ class CampaignWorkflow:
             return not nothing_left and workflow.time() - self.state.cancelled_at <= policies.CANCEL_PATIENCE
         return not nothing_left or self.steering.is_wanted
 
-    async def _dispatch(self) -> None:
-        """Keep the lanes busy until nothing is due; sit out a pause."""
-        dry = not (self.steering.look_again or self._is_due())
-        worked = 0
-        while True:
-            self.steering.look_again = False
-            if not (dry or self.steering.is_stopped or self._is_long()):
-                await self._start_chunks()
-            elif not self.lanes.busy:
-                if not self.state.paused or self._is_long():
-                    break
-                await workflow.wait_condition(lambda: not self.state.paused or self._is_long())
-                dry = False
-                continue
-            await workflow.wait_condition(lambda: self.steering.look_again or self.lanes.any_done)
-            reports = sorted(self.lanes.collect(), key=lambda report: report.snapshot.as_of)
-            for report in reports:
-                self._note(report.snapshot)
-                worked += report.worked
-                if report.halt:
-                    self.steering.pause(report.halt)
-            dry = (any(report.worked == 0 for report in reports) if reports else dry) and not self.steering.look_again
-        self.fruitless = 0 if worked or not self._is_due() else self.fruitless + 1
-
-    async def _start_chunks(self) -> None:
-        await self.steering.open_gate()
-        if not self.steering.is_stopped:
-            left = self.state.snapshot.books.pending + self.state.snapshot.books.waiting
-            self.state.chunks_started = self.lanes.fill(self.state.lanes, left, self.state.chunks_started)
-
     async def _settle(self) -> None:
         """Wait for what comes first: a receipt that changes something, a target that is due, somebody's wish."""
         snapshot, books = self.state.snapshot, self.state.snapshot.books
         due, now = snapshot.next_due_at, workflow.time()
         if self.state.cancelled and books.pending + books.waiting > 0:
             return  # they are cancelled, not waited for
+        if due is None or due > now + policies.LONG_WAIT:
+            self.sharing.want(0)
         if books.pending + books.waiting == 0:
             self.steering.phase = CampaignStatus.SETTLING
+            self.steering.note = "waits for people whom the calls did not reach" if snapshot.awaits_rows else ""
         if snapshot.nothing_left and not workflow.all_handlers_finished():
             await workflow.wait_condition(lambda: self.steering.is_wanted or workflow.all_handlers_finished())
-        elif self.fruitless > 0:
-            if self.fruitless > 1:
+        elif self.dispatching.fruitless > 0:
+            if self.dispatching.fruitless > 1:
                 self.steering.write_again()
-            pause = min(policies.FRUITLESS_WAIT, 2.0 ** (self.fruitless - 1))
+            pause = min(policies.FRUITLESS_WAIT, 2.0 ** (self.dispatching.fruitless - 1))
             await self._sleep_until(now + pause, "no due target could be taken", self._is_wanted)
         elif due is not None and books.active + books.unknown == 0 and due > now + policies.LONG_WAIT:
             await self._sleep_until(due, f"next target due {moment(due)}", self._is_wanted)
@@ -268,38 +273,36 @@ class CampaignWorkflow:
 
     async def _fail(self, error: ActivityError) -> None:
         failure = failure_of(error)
+        self.sharing.want(0)
         self.state.reason = failure.message
         await self.steering.end_as(CampaignStatus.FAILED)
         await workflow.wait_condition(lambda: self.lanes.all_done)
         raise failure from error
 
-    async def _through(self, doing: Coroutine[object, object, T], writing: asyncio.Task[None]) -> T:
-        """Do it to the end, whatever Temporal asks for. Raises when the status cannot be written."""
+    async def _through(self, doing: Coroutine[object, object, T], talking: list[asyncio.Task[None]]) -> T:
+        """Do it to the end, whatever Temporal asks for. Raises when store or account cannot be told any more."""
         task = asyncio.create_task(doing)
         while not task.done():
             try:
-                await workflow.wait_condition(lambda: task.done() or writing.done())
+                await workflow.wait_condition(lambda: task.done() or any(talk.done() for talk in talking))
             except asyncio.CancelledError:
                 self.steering.cancel(workflow.cancellation_reason() or "cancelled in Temporal", by_temporal=True)
-            if writing.done() and isinstance(error := writing.exception(), ActivityError):
-                raise failure_of(error) from error
-            if writing.done():
-                writing.result()
+            for talk in talking:
+                if talk.done() and isinstance(error := talk.exception(), ActivityError):
+                    raise failure_of(error) from error
+                if talk.done():
+                    talk.result()
         return task.result()
 
     def _is_quiet(self) -> bool:
         """Whether no handler works and no status is on its way, which could arrive after the next run's."""
-        return workflow.all_handlers_finished() and self.steering.is_written
+        return workflow.all_handlers_finished() and self.steering.is_written and self.sharing.is_told
 
     def _is_wanted(self) -> bool:
         return self.steering.is_wanted or self._is_long()
 
-    def _is_due(self) -> bool:
-        due = self.state.snapshot.next_due_at
-        return due is not None and due <= max(self.state.snapshot.as_of, workflow.time())
-
     def _is_long(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested() and not self.state.by_temporal
+        return self.steering.is_long
 
     def _refuse_when_over(self) -> None:
         if self.steering.is_over:

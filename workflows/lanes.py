@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import CampaignInput, ChunkOrder, ChunkReport
+    from clarion.domain.campaign import Channel
     from workflows import policies
 
 
@@ -20,11 +22,17 @@ class Lanes:
         self._given = given
         self._dispatch = dispatch
         self._running: dict[asyncio.Task[ChunkReport], int] = {}
+        self._called_off: set[asyncio.Task[ChunkReport]] = set()
 
     @property
     def busy(self) -> bool:
         """Whether any chunk runs."""
         return bool(self._running)
+
+    @property
+    def taken(self) -> int:
+        """Lanes that running chunks hold."""
+        return sum(self._running.values())
 
     @property
     def any_done(self) -> bool:
@@ -42,10 +50,8 @@ class Lanes:
         ``left``: targets still to be contacted, which shapes the chunks.
         """
         number = last_number
-        while (free := allowed - sum(self._running.values())) > 0:
-            shape = policies.next_chunk(
-                free_lanes=free, all_lanes=allowed, size_per_lane=self._given.chunk_size, left=left
-            )
+        while (free := allowed - self.taken) > 0:
+            shape = self._shape(free, allowed, left)
             number += 1
             order = ChunkOrder(
                 campaign=self._given.campaign,
@@ -57,12 +63,43 @@ class Lanes:
             self._running[asyncio.create_task(self._run(order))] = shape.lanes
         return number
 
+    def shrink(self, allowed: int) -> None:
+        """Call off the latest chunks beyond ``allowed`` lanes: each ends when the call it holds has ended."""
+        over = self.taken - sum(self._running[chunk] for chunk in self._called_off) - allowed
+        for chunk in reversed(list(self._running)):
+            if over <= 0:
+                break
+            if chunk not in self._called_off and not chunk.done():
+                self._called_off.add(chunk)
+                chunk.cancel()
+                over -= self._running[chunk]
+
     def collect(self) -> list[ChunkReport]:
         """Take out the chunks that have ended. Raises ActivityError when one could not be worked on at all."""
         ended = [chunk for chunk in self._running if chunk.done()]
         for chunk in ended:
             del self._running[chunk]
-        return [chunk.result() for chunk in ended]
+        return [report for chunk in ended if (report := self._report(chunk)) is not None]
+
+    def _report(self, chunk: asyncio.Task[ChunkReport]) -> ChunkReport | None:
+        """None: it was called off before a worker took it up."""
+        called_off = chunk in self._called_off
+        self._called_off.discard(chunk)
+        if called_off and chunk.cancelled():
+            return None
+        try:
+            return chunk.result()
+        except ActivityError as error:
+            if called_off and is_cancelled_exception(error):
+                return None
+            raise
+
+    def _shape(self, free: int, allowed: int, left: int) -> policies.ChunkShape:
+        size = self._given.chunk_size
+        if self._given.channel is Channel.CALL:
+            # One lane each, so that no lane waits for another's call; it takes up one target after the other.
+            return policies.ChunkShape(lanes=1, size=size)
+        return policies.next_chunk(free_lanes=free, all_lanes=allowed, size_per_lane=size, left=left)
 
     async def _run(self, order: ChunkOrder) -> ChunkReport:
         return await self._dispatch(order)

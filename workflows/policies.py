@@ -55,6 +55,9 @@ SETTLE_SECONDS = 300.0
 LONG_WAIT = 5.0
 """Seconds; when nothing is due for longer and no receipt is awaited, the workflow sleeps on a timer."""
 
+SHORTEST_WAIT = 0.5
+"""Seconds at least between two tries to fill a lane that found nothing due."""
+
 FRUITLESS_WAIT = 60.0
 """Seconds at most between two tries when targets are due and none can be taken."""
 

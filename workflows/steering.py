@@ -11,7 +11,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import CampaignInput, CampaignState, Snapshot, StatusChange
-    from clarion.domain.campaign import CampaignStatus
+    from clarion.domain.campaign import CampaignStatus, Channel
     from workflows import policies
 
 OPEN = frozenset({CampaignStatus.RUNNING, CampaignStatus.SETTLING})
@@ -24,12 +24,15 @@ class Steering:
     def __init__(self, given: CampaignInput, state: CampaignState, is_busy: Callable[[], bool]) -> None:
         """``is_busy`` says whether any chunk runs."""
         self._campaign = given.campaign
+        self._is_of_calls = given.channel is Channel.CALL
         self._state = state
         self._is_busy = is_busy
         self._written: StatusChange | None = None
         self.phase = CampaignStatus.PREPARING
         self.look_again = False
         """Somebody changed something that the campaign has not looked at yet."""
+        self.note = ""
+        """Why the campaign waits, where nobody wished it."""
 
     def pause(self, reason: str) -> None:
         """Start nothing new. A second pause without a reason leaves the first one's: the campaign's own may be it."""
@@ -44,10 +47,11 @@ class Steering:
             self._state.paused, self._state.reason = False, ""
             self.look_again = True
 
-    def cancel(self, reason: str, *, by_temporal: bool = False) -> None:
-        """Cancel what is not under way."""
+    def cancel(self, reason: str, *, by_temporal: bool = False, hang_up: bool = False) -> None:
+        """Cancel what is not under way; ``hang_up`` ends calls that are."""
         if self.phase.is_final:
             return
+        self._state.hang_up = self._state.hang_up or hang_up
         self._state.by_temporal = self._state.by_temporal or by_temporal
         if not self._state.cancelled:
             self._state.cancelled, self._state.paused = True, False
@@ -68,7 +72,15 @@ class Steering:
     @property
     def is_stopped(self) -> bool:
         """Whether no chunk may start. A cancelled campaign still runs chunks that look up what is unknown."""
-        return self._state.paused or (self._state.cancelled and self._state.snapshot.books.unknown == 0)
+        books = self._state.snapshot.books
+        # Calls go on until they end: those whose lane was lost are held again.
+        open_ends = books.unknown + (books.active if self._is_of_calls else 0)
+        return self._state.paused or (self._state.cancelled and open_ends == 0)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the history has become so long that a new run has to go on."""
+        return workflow.info().is_continue_as_new_suggested() and not self._state.by_temporal
 
     @property
     def is_closed(self) -> bool:
@@ -88,7 +100,13 @@ class Steering:
             status = CampaignStatus.CANCELLING
         elif not status.is_final and self._state.paused:
             status = CampaignStatus.PAUSING if self._is_busy() else CampaignStatus.PAUSED
-        return StatusChange(campaign=self._campaign, status=status, reason=self._state.reason, open=status in OPEN)
+        return StatusChange(
+            campaign=self._campaign,
+            status=status,
+            reason=self._state.reason or ("" if status.is_final else self.note),
+            open=status in OPEN,
+            hang_up=self._state.hang_up,
+        )
 
     async def keep_written(
         self, write: Callable[[StatusChange], Awaitable[Snapshot]], note: Callable[[Snapshot], None]
@@ -104,8 +122,12 @@ class Steering:
 
     async def open_gate(self) -> None:
         """Return when the store takes new contacts, or when they are not wanted any more."""
-        self.phase = CampaignStatus.RUNNING
+        self.phase, self.note = CampaignStatus.RUNNING, ""
         await workflow.wait_condition(lambda: self.is_written or self.is_stopped)
+
+    def queue(self, why: str) -> None:
+        """Show that the campaign waits for lanes of its account."""
+        self.phase, self.note = CampaignStatus.QUEUED, why[: policies.LONGEST_REASON]
 
     def write_again(self) -> None:
         """Do not trust what is written: the store refuses contacts that should be possible."""

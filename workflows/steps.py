@@ -9,14 +9,21 @@ from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from activities.accounts import AccountActivities
+    from activities.calls import CallActivities
+
     from activities.audience import AudienceActivities
     from activities.books import BookActivities
+    from activities.feeding import FeedingActivities
     from activities.messages import MessageActivities
+    from clarion.account_contracts import LaneAsk
     from clarion.contracts import (
+        AccountRef,
         CampaignInput,
         ChunkOrder,
         ChunkReport,
         ImportOrder,
+        LaneRequest,
         Pacing,
         PacingChange,
         Retry,
@@ -25,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         Snapshot,
         StatusChange,
     )
+    from clarion.domain.campaign import Channel
     from workflows import policies
 
 
@@ -34,6 +42,9 @@ class Steps:
     def __init__(self, given: CampaignInput) -> None:
         """Bind the steps to a campaign."""
         self._campaign = given.campaign
+        self._channel = given.channel
+        self._longest = timedelta(seconds=given.longest)
+        self._account = given.account or AccountRef(tenant=given.campaign.tenant, account="")
         self._alive = timedelta(seconds=given.heartbeat_timeout)
 
     async def import_audience(self, file_id: int, retry: RetryPolicy = policies.IMPORT_RETRY) -> Snapshot:
@@ -50,10 +61,11 @@ class Steps:
 
     async def dispatch(self, order: ChunkOrder) -> ChunkReport:
         """Work on one chunk."""
+        of_calls = self._channel is Channel.CALL
         return await workflow.execute_activity_method(
-            MessageActivities.dispatch_message_chunk,
+            CallActivities.dispatch_call_chunk if of_calls else MessageActivities.dispatch_message_chunk,
             order,
-            start_to_close_timeout=timedelta(seconds=order.seconds) + policies.CHUNK_GRACE,
+            start_to_close_timeout=timedelta(seconds=order.seconds) + self._longest + policies.CHUNK_GRACE,
             heartbeat_timeout=self._alive,
             retry_policy=policies.CHUNK_RETRY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -122,4 +134,24 @@ class Steps:
             start_to_close_timeout=policies.BULK_LIMIT,
             retry_policy=policies.QUICK_RETRY,
             summary="close the books",
+        )
+
+    async def request_lanes(self, request: LaneRequest) -> None:
+        """Tell the campaign's account how many lanes it could use and how many it holds."""
+        await workflow.execute_activity_method(
+            AccountActivities.request_lanes,
+            LaneAsk(account=self._account, request=request),
+            start_to_close_timeout=policies.QUICK,
+            retry_policy=policies.QUICK_RETRY,
+            summary=f"ask for {request.wants} lanes",
+        )
+
+    async def create_fallback(self) -> CampaignInput:
+        """Create the campaign that texts those whom the calls did not reach."""
+        return await workflow.execute_activity_method(
+            FeedingActivities.create_fallback,
+            self._campaign,
+            start_to_close_timeout=policies.QUICK,
+            retry_policy=policies.QUICK_RETRY,
+            summary="prepare the texts that follow",
         )

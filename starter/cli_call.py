@@ -1,0 +1,132 @@
+"""Commands about calls: one single call, and what was said in a campaign's calls."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clarion.domain.call import MachineRule
+from clarion.domain.errors import BadInput
+from starter.cli_frame import FAILED, CampaignId, Json, err, installation, looking, out, print_json, run, say
+from starter.cli_frame import print_json_list as print_list
+
+SECONDS_A_MINUTE = 60.0
+
+
+def call(
+    number: Annotated[str, typer.Argument(help="The phone number, such as +14155550123.", show_default=False)],
+    *,
+    prompt: Annotated[str | None, typer.Option(help="What the agent is told to do.")] = None,
+    first_message: Annotated[str | None, typer.Option(help="What the agent says first.")] = None,
+    context: Annotated[str | None, typer.Option(help="What the agent should know about the person.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The agent at the provider; else the account's.")] = None,
+    language: Annotated[str | None, typer.Option(help='The language, such as "en-US".')] = None,
+    variable: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE; may be given several times.")] = None,
+    account: Annotated[str, typer.Option(help="The account to call through.")] = "main",
+    max_minutes: Annotated[float, typer.Option(help="Longest time of the call.")] = 10.0,
+    machine: Annotated[MachineRule, typer.Option(help="What to do when a machine answers.")] = MachineRule.HANG_UP,
+    region: Annotated[str | None, typer.Option(help='The country of a number without a code, such as "US".')] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Wait for the end and show what was said.")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Call one person: the same path as a campaign, with one target."""
+    from clarion.domain.campaign import parse_spec
+    from clarion.domain.phone import normalize_phone
+
+    normalize_phone(number, region)  # says at once what is wrong with it
+    row = {"phone": number, **dict(_pair(given) for given in variable or ())}
+    words = {
+        "prompt": prompt,
+        "first_message": first_message,
+        "context": context,
+        "agent": agent,
+        "language": language,
+        "max_minutes": max_minutes,
+        "machine": machine.value,
+    }
+
+    async def work() -> int:
+        with tempfile.TemporaryDirectory(prefix="clarion-call-") as folder:
+            file = Path(folder) / "call.jsonl"
+            file.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+            audience = {"file": str(file), "address": "phone"} | ({"region": region} if region else {})
+            spec = parse_spec(
+                {
+                    "name": "Call",
+                    "channel": "call",
+                    "account": account,
+                    "audience": audience,
+                    "call": {name: word for name, word in words.items() if word is not None},
+                    "limits": {"concurrency": 1},
+                    "retry": {"attempts": 1},
+                }
+            )
+            async with installation() as opened:
+                campaign = await opened.campaigns.start(spec)
+                started.append(campaign.ref.campaign_id)
+                if not follow:
+                    say(f"calling; how it went: clarion transcripts {campaign.ref.campaign_id}", as_json=as_json)
+                    return 0
+                from starter.views import follow as watch
+
+                progress = await watch(opened.campaigns, campaign.ref.campaign_id, console=err() if as_json else out())
+        _show(campaign.ref.campaign_id, as_json=as_json)
+        return 0 if progress.books.succeeded else FAILED
+
+    started: list[str] = []
+    come_back = "the call goes on without this window; how it went: clarion transcripts "
+    code = run(work(), come_back=lambda: come_back + started[0] if started else "")
+    if code:
+        raise typer.Exit(code)
+
+
+def _pair(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals or not name.strip():
+        raise BadInput(f'--var "{given}" is not NAME=VALUE; write for example --var first_name=Ada')
+    return name.strip(), value
+
+
+def transcripts(
+    campaign_id: CampaignId,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Only the sums: outcomes, minutes, cost, analysis.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what was said in a campaign's calls, turn by turn, and what they came to."""
+    _show(campaign_id, only_summary=summary, as_json=as_json)
+
+
+def _show(campaign_id: str, *, only_summary: bool = False, as_json: bool = False) -> None:
+    from clarion.domain.campaign import Channel
+
+    with looking() as look:
+        campaign = look.find(campaign_id)
+        if campaign.spec.channel is not Channel.CALL:
+            if as_json:
+                print_list(iter(()))
+            hint = f"`clarion conversations {campaign_id}` shows what people answered"
+            what = f'campaign "{campaign_id}" sends {campaign.spec.channel}, and that has no transcripts'
+            say(f"{what}; {hint}", as_json=as_json)
+            return
+        if as_json:
+            if only_summary:
+                print_json(look.call_summary(campaign_id))
+            else:
+                print_list(look.transcripts(campaign_id))
+            return
+        from starter.call_views import summary_view, transcript_view
+
+        console = out()
+        if not only_summary:
+            for transcript in look.transcripts(campaign_id):
+                console.print(transcript_view(transcript))
+                console.print()
+        console.print(summary_view(look.call_summary(campaign_id)))

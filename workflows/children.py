@@ -1,0 +1,28 @@
+"""Campaigns that a campaign starts: they run by themselves, whatever becomes of the one that started them."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from clarion.contracts import CampaignInput
+    from workflows.showing import HOW_TO, first_search_attributes, static_summary
+
+
+async def start_campaign(given: CampaignInput) -> None:
+    """Start a campaign, or start it again when it has ended; one that runs goes on."""
+    try:
+        _ = await workflow.start_child_workflow(
+            "CampaignWorkflow",
+            given,
+            id=f"campaign/{given.campaign.tenant}/{given.campaign.campaign_id}",
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            search_attributes=first_search_attributes(given),
+            static_summary=static_summary(given),
+            static_details=HOW_TO,
+        )
+    except WorkflowAlreadyStartedError:
+        workflow.logger.info("%s runs already", given.campaign.campaign_id)
