@@ -115,6 +115,7 @@ class CallChunk:
             return None
         if not self._left and self._room > 0:
             self._room -= 1
+            await rules.written()  # who was just given back may be due again
             this = self.order.campaign.key, self.order.number, rules.fence
             self._left.extend(await in_thread(tools.store.claims.claim, *this, 1, tools.clock()))
         target = self._left.popleft() if self._left else None

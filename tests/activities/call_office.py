@@ -20,13 +20,16 @@ from activities.tools import Timing, Tools
 from clarion.audience.checks import CheckedRow
 from clarion.contracts import ChunkOrder, ChunkReport
 from clarion.domain.attempt import Verdict
-from clarion.domain.call import AnsweredBy, CallFacts, CallWord, Stage
+from clarion.domain.call import AnsweredBy, CallFacts, CallWord, MachineRule, Script, Stage
 from clarion.domain.campaign import CampaignStatus, parse_spec
 from clarion.domain.errors import BadInput, NotFound
 from clarion.domain.target import Outcome
 from clarion.providers.ports import CallReader, CallReceipt, Dialer, OutcomeUnknown, OutgoingCall, Webhook
 from clarion.providers.raw import RawReceipt
+from clarion.providers.vendors import call_readers
 from clarion.sandbox.server import Sandbox
+from clarion.store.claims import Execution
+from clarion.store.entries import Granted, Intend, Record
 from clarion.store.ledger import Ledger, LedgerPage
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
@@ -36,6 +39,8 @@ PRICE = 0.6
 """Per minute."""
 SOON = 0.05
 """Seconds of poll_after: short enough that a test does not wait for it."""
+SCHEDULED_AT = 1_000_000.0
+"""When Temporal ordered chunk 1, epoch seconds."""
 FAR = 3600.0
 """Seconds of poll_after with which a provider is asked for nothing during a test."""
 
@@ -87,8 +92,9 @@ class Carrier(Dialer):
     async def place(self, call: OutgoingCall) -> CallWord:
         await asyncio.sleep(self.slowness)
         mishap = self.mishaps.pop(0) if self.mishaps else None
-        if mishap is None or mishap.put_through:
-            line = self._put_through(call)
+        if mishap is not None and not mishap.put_through:
+            raise mishap.error
+        line = self._put_through(call)
         if mishap is not None:
             raise mishap.error
         return CallWord(Verdict(Outcome.PLACED, final=False, provider_reference=line.reference))
@@ -256,6 +262,23 @@ class CallOffice(Office):
         """Have a worker do one chunk."""
         return await self.start(worker, number=number, size=size)
 
+    async def dies(self, *, put_through: bool, told: bool = False) -> None:
+        """Leave behind what a killed worker does in the middle of chunk 1: an intent, perhaps a call, perhaps known."""
+        claims, now = self.store.claims, self.clock()
+        opened = claims.open_chunk(self.key, 1, Execution(SCHEDULED_AT, 1, "killed"), now)
+        (target,) = claims.claim(self.key, 1, opened.fence, 1, now)
+        granted = await self.ledger.submit(Intend(target.key, opened.fence, 0))
+        assert isinstance(granted, Granted)
+        if put_through:
+            call = OutgoingCall(str(granted.attempt), target.address, None, Script(), 120.0, MachineRule.HANG_UP)
+            word = await self.carrier.place(call)
+            if told:
+                await self.ledger.submit(Record(granted.attempt, word.verdict, word.facts))
+
+    def retry(self, worker: CallActivities | None = None) -> asyncio.Task[ChunkReport]:
+        """Have Temporal give chunk 1 to another worker."""
+        return self.start(worker, temporal(attempt=2))
+
     async def hears(self, line: Line, *, signed: bool = True, attempt: bool = True, stage: Stage | None = None) -> None:
         """Let a webhook about a call come in as it stands, or as it stood at an earlier ``stage``."""
         said: dict[str, object] = {"reference": line.reference}
@@ -280,7 +303,7 @@ def lost() -> OutcomeUnknown:
 @asynccontextmanager
 async def open_call_office(url: str, folder: Path) -> AsyncIterator[CallOffice]:
     """Open an office over the database at ``url``."""
-    store = Store(url, tenant=TENANT, grace=GRACE, call_readers={"carrier": Hearsay()})
+    store = Store(url, tenant=TENANT, grace=GRACE, call_readers={"carrier": Hearsay(), **call_readers()})
     migrate(store.database)
     clock = Clock()
     async with AsyncExitStack() as stack:
