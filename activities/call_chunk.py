@@ -147,7 +147,7 @@ class CallChunk:
         if granted is None or not await rules.is_turn(target, granted):
             return True
         self._doing = "placing"
-        held = self._held(target, script, granted.attempt, self.desk.tools.clock(), granted.slot_at)
+        held = self._held(target, script, granted.attempt, granted.as_of, granted.slot_at)
         return not await self._is_placed(held) or await self._hold(held)
 
     async def _is_placed(self, held: HeldCall) -> bool:
@@ -163,14 +163,14 @@ class CallChunk:
             return False
         except OutcomeUnknown as error:
             log.info("whether attempt %s was placed has to be found out: %s", held.attempt, error)
-            rules.note(Backoff(self.order.campaign.key, None))
-            return True
         except Exception:
             # A fault of ours or the library's over this one call must not stop the others, and may have placed it.
             log.exception("placing attempt %s failed in an unexpected way", held.attempt)
-            return True
-        await held.record(word)
-        return word.verdict.outcome is Outcome.PLACED
+        else:
+            await held.record(word)
+            return word.verdict.outcome is Outcome.PLACED
+        rules.note(Backoff(self.order.campaign.key, None))
+        return True
 
     async def _take_over(self, target: ClaimedTarget) -> bool:
         """Go on with a call that another execution has left; it is never placed again from here."""
@@ -186,6 +186,10 @@ class CallChunk:
             if isinstance(error, AccountBroken):
                 self._rules.halt(str(error))
             self._ask_later(target, row, f"could not be looked up: {error}")
+            return True
+        except Exception:
+            log.exception("looking attempt %s up failed in an unexpected way", row.id)
+            self._ask_later(target, row, "could not be looked up")
             return True
         if word is None:
             self._rules.withdraw(row.id, self.desk.tools.clock(), NEVER_PLACED)

@@ -139,13 +139,14 @@ class HeldCall:
         if seen is None:
             return False
         told = seen.outcome, seen.stage, seen.answered_by
-        if told != self._told or (self.reference is None and seen.provider_reference is not None):
-            self._told, self.reference = told, self.reference or seen.provider_reference
+        is_news, is_hint = told != self._told, seen.receipt_at != self._receipt_at
+        self._told, self._receipt_at = told, seen.receipt_at
+        self.reference = self.reference or seen.provider_reference
+        if is_news:
             self._rest(self._now())
-        elif seen.receipt_at != self._receipt_at and self.reference is not None:
+        elif is_hint:
             # A webhook that nobody signed, or one that came twice: what it means has to be asked for.
             self._ask_at = min(self._ask_at, self._asked_at + min(HINT_PAUSE, self.calling.poll_after))
-        self._receipt_at = seen.receipt_at
         return seen.outcome in ENDED
 
     def _rest(self, now: float) -> None:
@@ -156,7 +157,7 @@ class HeldCall:
     def _wait(self, watch: Watch) -> float:
         """Seconds until there is something to do again, whatever comes."""
         wake_at = min(self._ask_at, self.deadline)
-        if self._hang_up_at is not None and self._must_end(watch):
+        if self._hang_up_at is not None and self._why_end(watch):
             wake_at = min(wake_at, self._hang_up_at)
         return wake_at - self._now()
 
@@ -180,6 +181,8 @@ class HeldCall:
         return await self._heard(word)
 
     async def _heard(self, word: CallWord | None) -> bool:
+        if word is None and self._now() < self.slot_at + self.patience.grace:
+            return False  # it may still be on its way there
         if word is None:
             # If a webhook proves the opposite meanwhile, the store keeps the call for whichever lane claims next.
             await self.rules.tools.ledger.submit(Withdraw(self.attempt, self._now(), "retry", NEVER_PLACED))
@@ -199,17 +202,19 @@ class HeldCall:
             return False
         return word.facts.stage.rank <= Stage(stage).rank and word.facts.answered_by in {None, answered_by}
 
-    def _must_end(self, watch: Watch) -> bool:
-        """Whether the campaign, or a rule of it, wants this call to be ended."""
+    def _why_end(self, watch: Watch) -> str:
+        """Why the campaign, or a rule of it, wants this call to be ended; or nothing."""
         _, stage, answered_by = self._told
         if self.reference is None or stage == Stage.ENDED:
-            return False
+            return ""
+        if watch.flags is not None and watch.flags.hang_up:
+            return "the campaign was cancelled"
         at_machine = answered_by == AnsweredBy.MACHINE and self.call.machine is MachineRule.HANG_UP
-        return at_machine or (watch.flags is not None and watch.flags.hang_up)
+        return "a machine answered" if at_machine else ""
 
     async def _hang_up_if_wanted(self, watch: Watch) -> None:
-        now = self._now()
-        if self._hang_up_at is None or now < self._hang_up_at or self.reference is None or not self._must_end(watch):
+        now, why = self._now(), self._why_end(watch)
+        if not why or self.reference is None or self._hang_up_at is None or now < self._hang_up_at:
             return
         try:
             ended = await self.calling.dialer.hang_up(self.reference)
@@ -217,8 +222,7 @@ class HeldCall:
             self._not_served(error)
             ended = False
         except ProviderError as error:
-            wait = error.retry_after if isinstance(error, RateLimited) else HANG_UP_AGAIN
-            self._hang_up_at = now + wait
+            self._hang_up_at = now + (error.retry_after if isinstance(error, RateLimited) else HANG_UP_AGAIN)
             return
         except Exception:
             log.exception("hanging up attempt %s failed in an unexpected way", self.attempt)
@@ -226,6 +230,12 @@ class HeldCall:
         self._hang_up_at = None
         if ended:
             self._ask_at = min(self._ask_at, now + min(HINT_PAUSE, self.calling.poll_after))
+        kind, told = (
+            ("hung_up", why) if ended else ("not_hung_up", f"{why}, and the provider does not end calls for us")
+        )
+        line = f"attempt {self.attempt.number}: {told}"
+        store, (campaign_key, position, _) = self.rules.tools.store, self.attempt
+        await in_thread(store.events.append, campaign_key, now, kind, line, position)
 
     def _not_served(self, error: Exception) -> None:
         log.info("the provider does not serve attempt %s: %s", self.attempt, error)

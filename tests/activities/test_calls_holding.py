@@ -143,6 +143,7 @@ async def test_a_call_that_a_machine_answers_is_hung_up_once(calls: CallOffice) 
     await calls.hears(calls.carrier.answers(1, AnsweredBy.MACHINE))
     await running
     assert (calls.carrier.hang_ups, calls.outcome(1)) == (["ref-0"], "voicemail")
+    assert "attempt 1: a machine answered" in calls.told(1)
 
 
 async def test_a_carrier_that_cannot_hang_up_is_asked_to_only_once(calls: CallOffice) -> None:
@@ -157,6 +158,7 @@ async def test_a_carrier_that_cannot_hang_up_is_asked_to_only_once(calls: CallOf
     calls.carrier.ends(1, Outcome.VOICEMAIL)
     await running
     assert (len(calls.carrier.hang_ups), calls.outcome(1)) == (1, "voicemail")
+    assert "attempt 1: a machine answered, and the provider does not end calls for us" in calls.told(1)
 
 
 @pytest.mark.parametrize("rule", ["leave_message", "continue"])

@@ -119,6 +119,30 @@ async def test_a_call_whose_answer_was_lost_is_known_from_a_webhook(calls: CallO
     assert (calls.carrier.finds, calls.state(1)) == (0, ("succeeded", "answered"))
 
 
+async def test_a_call_whose_answer_was_lost_is_asked_for_when_a_webhook_names_it(calls: CallOffice) -> None:
+    calls.carrier.mishaps = [Mishap(lost(), put_through=True)]
+    calls.new_campaign([row(1)])
+    running = calls.start(calls.caller(poll_after=FAR, grace=FAR))
+    await calls.until(lambda: calls.carrier.going == 1)
+    await calls.hears(calls.carrier.ends(1), signed=False)
+    await running
+    assert (calls.carrier.finds, calls.carrier.calls_to(1), calls.state(1)) == (1, 1, ("succeeded", "answered"))
+
+
+async def test_a_call_that_cannot_be_found_before_its_grace_is_over_is_not_placed_again(calls: CallOffice) -> None:
+    calls.carrier.mishaps = [Mishap(lost(), put_through=True)]
+    calls.carrier.forgets = True
+    calls.new_campaign([row(1)])
+    running = calls.start(calls.caller(poll_after=FAR, grace=FAR))
+    await calls.until(lambda: calls.carrier.going == 1)
+    await calls.hears(calls.carrier.to(1), signed=False)
+    await calls.until(lambda: calls.carrier.finds == 1)
+    assert calls.state(1)[0] == "active"
+    await calls.hears(calls.carrier.ends(1))
+    await running
+    assert (calls.carrier.calls_to(1), calls.state(1)[0]) == (1, "succeeded")
+
+
 async def test_a_call_that_was_never_put_through_costs_no_try(calls: CallOffice) -> None:
     calls.carrier.mishaps = [Mishap(lost())]
     calls.carrier.always = Outcome.ANSWERED
@@ -211,9 +235,12 @@ async def test_an_unknown_call_that_never_was_is_placed(calls: CallOffice) -> No
     assert (calls.outcome(1), calls.outcome(1, 2), calls.carrier.calls_to(1)) == ("not_sent", "answered", 1)
 
 
-async def test_an_unknown_call_that_cannot_be_looked_up_is_left_alone_in_the_end(calls: CallOffice) -> None:
+@pytest.mark.parametrize("error", [Unavailable("no connection"), ZeroDivisionError("nobody thought of this")])
+async def test_an_unknown_call_that_cannot_be_looked_up_is_left_alone_in_the_end(
+    calls: CallOffice, error: Exception
+) -> None:
     await unknown(calls, put_through=True)
-    calls.carrier.fails = Unavailable("no connection")
+    calls.carrier.fails = error
     await calls.call(2)
     target = calls.store.targets.get(calls.key, 1)
     assert target is not None
