@@ -139,11 +139,13 @@ class Drill:
                 killer = Killer(stack, campaigns.store, campaign.ref.key, plan, self._tell)
                 try:
                     progress = await self._watch(campaigns, campaign.ref.campaign_id, killer)
-                    held = await self._lanes_held(installation.accounts, killer)
+                    over = progress.status.is_final
+                    held = await self._lanes_held(installation.accounts, killer) if over else {}
                 finally:
                     killer.stop()
                 counted = await asyncio.to_thread(campaigns.store.targets.count_books, campaign.ref.key)
-                if counted != progress.books:
+                # The books of a campaign that is not over move on between two looks.
+                if (counted != progress.books) if over else not counted.balanced:
                     self.unbalanced = self.unbalanced or f"counted again: {counted!r}, booked: {progress.books!r}"
                 seen = await asyncio.to_thread(self.channel.seen, sandbox)
                 database = "sqlite" if campaigns.store.database.is_sqlite else "postgresql"
