@@ -111,6 +111,7 @@ class Drill:
     say: Say
     looks: int = 0
     unbalanced: str = ""
+    stuck: int = 0
     expected: Mapping[str, int] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
@@ -150,7 +151,7 @@ class Drill:
                 seen = await asyncio.to_thread(self.channel.seen, sandbox)
                 database = "sqlite" if campaigns.store.database.is_sqlite else "postgresql"
             self.say("stopping everything")
-        findings = Findings(self.expected, seen, progress, self.unbalanced, self.channel.terms.lanes, held)
+        findings = Findings(self.expected, seen, progress, self.unbalanced, self.channel.terms.lanes, held, self.stuck)
         return self._judged(findings, killer, database)
 
     async def _start(self, stack: Stack) -> str:
@@ -191,7 +192,7 @@ class Drill:
                 self.unbalanced = self.unbalanced or repr(progress.books)
                 self._tell(f"the books do not balance: {progress.books!r}")
             self._show(progress, killer)
-        await killer.finish()
+        self.stuck = await killer.finish()
         return progress
 
     async def _lanes_held(self, accounts: Accounts, killer: Killer) -> Mapping[str, int]:

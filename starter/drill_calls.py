@@ -133,7 +133,7 @@ class Calls:
             "retry": {"attempts": ATTEMPTS, "delay": 1, "backoff": 1, "on": ["no_answer", "busy", "failed"]},
             # Numbers that always fail are part of the drill.
             "breaker": {"share": 1.0, "of": 20, "at_least": 20},
-            "chunk": {"size": 5, "seconds": 30},
+            "chunk": {"size": 5, "seconds": 10},
         }
 
     def lasts(self, rows: int) -> float:

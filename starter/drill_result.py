@@ -69,6 +69,8 @@ class Findings:
     """Contacts that may go on at once."""
     held: Mapping[str, int] = field(default_factory=dict)
     """By workflow: lanes that the account still counts for it."""
+    stuck: int = 0
+    """Killed workers whose targets nobody has taken over."""
 
     @property
     def too_often(self) -> list[str]:
@@ -92,15 +94,8 @@ class Findings:
 
 def broken_promises(found: Findings) -> Iterator[str]:
     """Say in one sentence each what should not have happened."""
+    yield from _wrong_contacts(found)
     books, progress = found.progress.books, found.progress
-    if too_often := found.too_often:
-        yield f"contacted too often, or while an earlier contact went on: {found.named(too_often)}"
-    if too_seldom := found.too_seldom:
-        yield f"contacted too seldom: {found.named(too_seldom)}"
-    if strangers := sorted(found.seen.effects.keys() - found.expected.keys()):
-        yield f"contacted without being in the audience: {', '.join(strangers[:SHOWN])}"
-    if found.most is not None and (found.seen.peak or 0) > found.most:
-        yield f"{found.seen.peak} contacts went on at once, where {found.most} were allowed"
     if books.total - books.skipped != len(found.expected):
         yield f"{books.total - books.skipped} of {len(found.expected)} good rows were accepted"
     if found.unbalanced:
@@ -109,8 +104,21 @@ def broken_promises(found: Findings) -> Iterator[str]:
         yield f"{books.unknown} targets ended unknown"
     if progress.status is not CampaignStatus.COMPLETED:
         yield f"the campaign is {progress.status} and not completed ({progress.reason or 'no reason given'})"
+    if found.stuck:
+        yield f"what {found.stuck} of the killed workers held has not moved since"
     for workflow, lanes in sorted(found.held.items()):
         yield f"the account still keeps {lanes} lanes for {workflow}"
+
+
+def _wrong_contacts(found: Findings) -> Iterator[str]:
+    if too_often := found.too_often:
+        yield f"contacted too often, or while an earlier contact went on: {found.named(too_often)}"
+    if too_seldom := found.too_seldom:
+        yield f"contacted too seldom: {found.named(too_seldom)}"
+    if strangers := sorted(found.seen.effects.keys() - found.expected.keys()):
+        yield f"contacted without being in the audience: {', '.join(strangers[:SHOWN])}"
+    if found.most is not None and (found.seen.peak or 0) > found.most:
+        yield f"{found.seen.peak} contacts went on at once, where {found.most} were allowed"
 
 
 def told(result: DrillResult) -> str:

@@ -24,6 +24,9 @@ LOCK_SECONDS = 2.0
 BETWEEN_LOOKS = 0.2
 """Seconds between two looks at claims that have not moved yet."""
 
+MOVED_WITHIN = 10.0
+"""Seconds after a campaign's end until nobody holds a claim in it."""
+
 TERMINATE_OTHERS = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() "
     "AND usename = current_user AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -35,10 +38,10 @@ class Blow:
     """One planned kill."""
 
     share: float
-    """Strikes when this share of the targets has been contacted; below 0 at once."""
+    """Strikes when this share of the targets is done; below 0 at once."""
     kind: str
     choice: float
-    """Which worker, as a share of those that live."""
+    """Which worker, as a share of those that live; of those that hold targets, where any does."""
     delay: float
     """Seconds between the moment and the kill, so that no kill comes at a round time."""
     down: float
@@ -80,7 +83,7 @@ class Killer:
     _watches: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def strike(self, share: float) -> None:
-        """Carry out what is due now that ``share`` of the targets has been contacted."""
+        """Carry out what is due now that ``share`` of the targets is done."""
         while self.plan and share >= self.plan[0].share:
             blow = self.plan[0]
             await asyncio.sleep(blow.delay)
@@ -107,10 +110,17 @@ class Killer:
                 else:
                     del self._up_again[name]
 
-    async def finish(self) -> None:
-        """Wait for the watches over claims; to be called once the campaign has ended, when nothing is claimed."""
-        async with asyncio.timeout(10):
-            await asyncio.gather(*self._watches)
+    async def finish(self) -> int:
+        """Wait a moment for the watches over claims; returns how many killed workers' targets still have not moved.
+
+        To be called once the campaign has ended, when nothing is claimed.
+        """
+        if not self._watches:
+            return 0
+        done, stuck = await asyncio.wait(self._watches, timeout=MOVED_WITHIN)
+        for watch in done:
+            watch.result()
+        return len(stuck)
 
     def stop(self) -> None:
         """Stop watching."""
@@ -124,14 +134,23 @@ class Killer:
         alive = [p for name, p in self.stack.parts.items() if p.alive and name.partition("-")[0] == blow.kind]
         if not alive:
             return False
+        if blow.kind == "worker":
+            # A worker that was just started holds nothing for a while, and killing it would show nothing.
+            alive = [part for part in alive if await self._holds_targets(part)] or alive
         part = alive[int(blow.choice * len(alive))]
         pid = part.pid
         part.kill()
         self._up_again[part.name] = time.monotonic() + blow.down
         self.say(f"killed {part.name} (process {pid}), down for {blow.down:.1f} s")
         if blow.kind == "worker":
-            self._watch(part, f"{pid}@{socket.gethostname()}")
+            self._watch(part, _identity(pid))
         return True
+
+    async def _holds_targets(self, part: Part) -> bool:
+        try:
+            return bool(await asyncio.to_thread(self._claims, _identity(part.pid)))
+        except Exception:  # noqa: BLE001 - the database may just have been hit
+            return False
 
     def _hit_database(self) -> None:
         database = self.store.database
@@ -176,3 +195,8 @@ class Killer:
         )
         with self.store.database.read() as connection:
             return {(position, fence) for position, fence in connection.execute(query)}
+
+
+def _identity(pid: int | None) -> str:
+    """Return what a worker calls itself."""
+    return f"{pid}@{socket.gethostname()}"

@@ -159,9 +159,10 @@ def findings(
     unbalanced: str = "",
     peak: int | None = None,
     held: dict[str, int] | None = None,
+    stuck: int = 0,
 ) -> Findings:
     seen = Seen(effects, frozenset(overlapping), peak)
-    return Findings(expected, seen, stands or progress(), unbalanced, most=8, held=held or {})
+    return Findings(expected, seen, stands or progress(), unbalanced, most=8, held=held or {}, stuck=stuck)
 
 
 def test_everybody_contacted_as_often_as_expected_breaks_no_promise() -> None:
@@ -186,6 +187,7 @@ def test_everybody_contacted_as_often_as_expected_breaks_no_promise() -> None:
         (findings(stands=progress(succeeded=1, unknown=1)), "1 targets ended unknown"),
         (findings(stands=progress(succeeded=1, skipped=1)), "1 of 2 good rows were accepted"),
         (findings(stands=progress(CampaignStatus.PAUSED)), "is paused and not completed"),
+        (findings(stuck=2), "what 2 of the killed workers held has not moved since"),
         (findings(held={"campaign/a/b": 2}), "the account still keeps 2 lanes for campaign/a/b"),
     ],
 )
