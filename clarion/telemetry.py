@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-NOISY = ("alembic", "aiohttp", "twilio", "uvicorn", "asyncio")
+NOISY = ("alembic", "aiohttp", "asyncio", "elevenlabs", "httpcore", "httpx", "retell", "twilio", "uvicorn")
 
 
 def set_up_logging(level: str) -> None:

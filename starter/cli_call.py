@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clarion.domain.call import MachineRule
 from clarion.domain.errors import BadInput
 from starter.cli_frame import FAILED, CampaignId, Json, err, installation, looking, out, print_json, run, say
 from starter.cli_frame import print_json_list as print_list
-
-SECONDS_A_MINUTE = 60.0
 
 
 def call(
@@ -28,62 +27,66 @@ def call(
     variable: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE; may be given several times.")] = None,
     account: Annotated[str, typer.Option(help="The account to call through.")] = "main",
     max_minutes: Annotated[float, typer.Option(help="Longest time of the call.")] = 10.0,
-    machine: Annotated[MachineRule, typer.Option(help="What to do when a machine answers.")] = MachineRule.HANG_UP,
+    machine: Annotated[str, typer.Option(help="When a machine answers: hang_up, leave_message, continue.")] = "hang_up",
     region: Annotated[str | None, typer.Option(help='The country of a number without a code, such as "US".')] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Wait for the end and show what was said.")
-    ] = True,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for the end, show what was said.")] = True,
     as_json: Json = False,
 ) -> None:
     """Call one person: the same path as a campaign, with one target."""
+    words = {
+        "prompt": prompt, "first_message": first_message, "context": context, "agent": agent,
+        "language": language, "max_minutes": max_minutes, "machine": machine,
+    }
+    target = Target(number, region, dict(_pair(given) for given in variable or ()))
+    started: list[str] = []
+    work = _call(target, account, words, started, follow=follow, as_json=as_json)
+    come_back = "the call goes on without this window; how it went: clarion transcripts "
+    if code := run(work, come_back=lambda: come_back + started[0] if started else ""):
+        raise typer.Exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who is called."""
+
+    number: str
+    region: str | None
+    variables: dict[str, str]
+
+
+async def _call(
+    target: Target, account: str, words: Mapping[str, object], started: list[str], *, follow: bool, as_json: bool
+) -> int:
     from clarion.domain.campaign import parse_spec
     from clarion.domain.phone import normalize_phone
 
-    normalize_phone(number, region)  # says at once what is wrong with it
-    row = {"phone": number, **dict(_pair(given) for given in variable or ())}
-    words = {
-        "prompt": prompt,
-        "first_message": first_message,
-        "context": context,
-        "agent": agent,
-        "language": language,
-        "max_minutes": max_minutes,
-        "machine": machine.value,
-    }
+    number = normalize_phone(target.number, target.region)  # says at once what is wrong with it
+    with tempfile.TemporaryDirectory(prefix="clarion-call-") as folder:
+        file = Path(folder) / "call.jsonl"
+        row = {**target.variables, "phone": number}
+        file.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+        spec = parse_spec(
+            {
+                "name": "Call",
+                "channel": "call",
+                "account": account,
+                "audience": {"file": str(file), "address": "phone"},
+                "call": {name: word for name, word in words.items() if word is not None},
+                "limits": {"concurrency": 1},
+                "retry": {"attempts": 1},
+            }
+        )
+        async with installation() as opened:
+            name = (await opened.campaigns.start(spec)).ref.campaign_id
+            started.append(name)
+            if not follow:
+                say(f"calling; how it went: clarion transcripts {name}", as_json=as_json)
+                return 0
+            from starter.views import follow as watch
 
-    async def work() -> int:
-        with tempfile.TemporaryDirectory(prefix="clarion-call-") as folder:
-            file = Path(folder) / "call.jsonl"
-            file.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-            audience = {"file": str(file), "address": "phone"} | ({"region": region} if region else {})
-            spec = parse_spec(
-                {
-                    "name": "Call",
-                    "channel": "call",
-                    "account": account,
-                    "audience": audience,
-                    "call": {name: word for name, word in words.items() if word is not None},
-                    "limits": {"concurrency": 1},
-                    "retry": {"attempts": 1},
-                }
-            )
-            async with installation() as opened:
-                campaign = await opened.campaigns.start(spec)
-                started.append(campaign.ref.campaign_id)
-                if not follow:
-                    say(f"calling; how it went: clarion transcripts {campaign.ref.campaign_id}", as_json=as_json)
-                    return 0
-                from starter.views import follow as watch
-
-                progress = await watch(opened.campaigns, campaign.ref.campaign_id, console=err() if as_json else out())
-        _show(campaign.ref.campaign_id, as_json=as_json)
-        return 0 if progress.books.succeeded else FAILED
-
-    started: list[str] = []
-    come_back = "the call goes on without this window; how it went: clarion transcripts "
-    code = run(work(), come_back=lambda: come_back + started[0] if started else "")
-    if code:
-        raise typer.Exit(code)
+            progress = await watch(opened.campaigns, name, console=err() if as_json else out())
+    _show(name, as_json=as_json)
+    return 0 if progress.books.succeeded else FAILED
 
 
 def _pair(given: str) -> tuple[str, str]:

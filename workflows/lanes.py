@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, TimeoutError, is_cancelled_exception  # noqa: A004 - the SDK's name
 
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import CampaignInput, ChunkOrder, ChunkReport
@@ -102,4 +102,12 @@ class Lanes:
         return policies.next_chunk(free_lanes=free, all_lanes=allowed, size_per_lane=size, left=left)
 
     async def _run(self, order: ChunkOrder) -> ChunkReport:
-        return await self._dispatch(order)
+        try:
+            return await self._dispatch(order)
+        except ActivityError as error:
+            called_off = asyncio.current_task() in self._called_off
+            if not (called_off and isinstance(error.cause, TimeoutError)):
+                raise
+        # Temporal tries nothing again that was called off, so a worker that died with a call left it to nobody: this
+        # lane takes it up again, which comes before everything else that a chunk may take.
+        return await self._dispatch(order.model_copy(update={"size": 1}))

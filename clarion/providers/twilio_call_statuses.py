@@ -63,13 +63,9 @@ A_MACHINE = End(Outcome.VOICEMAIL, retryable=True)
 A_FAX = End(Outcome.FAILED, retryable=False, detail="a fax machine answered")
 NO_REASON = End(Outcome.FAILED, retryable=True, detail="Twilio could not connect the call and gave no reason")
 
-_BAD_NUMBER = End(Outcome.INVALID_NUMBER, retryable=False, detail="the carrier says that there is no such number")
 _NOBODY = End(Outcome.NO_ANSWER, retryable=True)
 _BUSY = End(Outcome.BUSY, retryable=True)
 SIP_ENDS: Mapping[int, End] = {
-    404: _BAD_NUMBER,
-    484: _BAD_NUMBER,
-    604: _BAD_NUMBER,
     408: _NOBODY,
     480: _NOBODY,
     487: _NOBODY,

@@ -84,7 +84,7 @@ def test_an_end_says_who_was_reached_and_whether_another_try_can_help(
 @pytest.mark.parametrize(
     ("sip", "outcome", "retryable"),
     [
-        ("404", Outcome.INVALID_NUMBER, False),
+        ("404", Outcome.FAILED, True),
         ("484", Outcome.INVALID_NUMBER, False),
         ("604", Outcome.INVALID_NUMBER, False),
         ("480", Outcome.NO_ANSWER, True),

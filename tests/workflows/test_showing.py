@@ -73,7 +73,9 @@ async def test_every_handler_says_what_it_is_for(stage: Stage) -> None:
         play.campaign.receipts()
         await play.end()
     known = [*definition.signal_definitions, *definition.update_definitions]
-    assert {d.name for d in known} == {"pause", "resume", "cancel", "set_limits", "retry_failed", "add_targets"}
+    assert {d.name for d in known} == {
+        *("pause", "resume", "cancel", "hang_up", "lanes_granted", "set_limits", "retry_failed", "add_targets")
+    }
     assert all(d.description for d in known)
     assert [d.description for d in definition.query_definitions if d.name == "progress"] != [""]
 
