@@ -85,8 +85,8 @@ def test_an_end_says_who_was_reached_and_whether_another_try_can_help(
     ("sip", "outcome", "retryable"),
     [
         ("404", Outcome.FAILED, True),
-        ("484", Outcome.INVALID_NUMBER, False),
-        ("604", Outcome.INVALID_NUMBER, False),
+        ("484", Outcome.FAILED, True),
+        ("604", Outcome.FAILED, True),
         ("480", Outcome.NO_ANSWER, True),
         ("487", Outcome.NO_ANSWER, True),
         ("408", Outcome.NO_ANSWER, True),
