@@ -11,11 +11,22 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.failures import as_failures, in_thread
-from clarion.account_contracts import AccountChange, AccountInput, AccountLimits, Census, LaneAsk, LaneNews, Survey
+from clarion.account_contracts import (
+    AccountChange,
+    AccountInput,
+    AccountLimits,
+    AccountTiming,
+    Census,
+    LaneAsk,
+    LaneNews,
+    Survey,
+)
 from clarion.contracts import AccountRef, LaneRequest
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import Unreachable
 from clarion.domain.pace import spacing
+
+NORMAL = AccountTiming()
 
 WORKFLOW = "AccountWorkflow"
 SIGNAL = "lanes_wanted"
@@ -55,8 +66,10 @@ class AccountActivities:
         calls: CallCounts,
         paces: AccountPaces,
         clock: Callable[[], float],
+        timing: AccountTiming = NORMAL,
     ) -> None:
         """``limits``: those of the settings, by account; ``clock`` gives epoch seconds."""
+        self._timing = timing
         self._client = client
         self._task_queue = task_queue
         self._limits = limits
@@ -121,6 +134,7 @@ class AccountActivities:
         given = AccountInput(
             account=account,
             settings=news.settings,
+            timing=self._timing,
             again=earlier is not None and earlier not in ENDED_BY_ITSELF,
         )
         try:

@@ -101,11 +101,26 @@ class AccountState(Contract):
         return self.changed.over(self.settings)
 
 
+class AccountTiming(Contract):
+    """How long an account waits for what; all in seconds."""
+
+    survey: float = 20.0
+    """Between two looks whether those that hold or want lanes still run."""
+    listen: float = 75.0
+    """For how long it gives no more lanes after it was ended from outside and started again: longer than it takes until
+    every campaign that holds lanes has repeated itself."""
+    last_starts: float = 15.0
+    """For how long lanes of a campaign that ended without a word may still place calls: until they learn of it."""
+    last_calls: float = 120.0
+    """When its lanes come back, beyond its longest call, even if nobody ever learns how its calls ended."""
+
+
 class AccountInput(Contract):
     """What an account's workflow needs to know."""
 
     account: AccountRef
     settings: AccountLimits = AccountLimits()
+    timing: AccountTiming = AccountTiming()
     again: bool = False
     """An earlier one was ended from outside: campaigns may hold lanes that nobody remembers."""
     carried: AccountState | None = None

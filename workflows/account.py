@@ -26,14 +26,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.account_desk import Desk
     from workflows.account_showing import details
-    from workflows.sharing import TELL_AGAIN
     from workflows.words import refuse
-
-SURVEY = 20.0
-"""Seconds between two looks whether those that hold or want lanes still run."""
-
-LISTEN = TELL_AGAIN + 15.0
-"""Seconds for which an account that was ended and started again gives no more lanes: every campaign speaks in them."""
 
 QUICK = timedelta(seconds=30)
 RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=10))
@@ -47,9 +40,9 @@ class AccountWorkflow:
     def __init__(self, given: AccountInput) -> None:
         """Begin, or take over from an earlier run."""
         self.given = given
-        until = workflow.time() + LISTEN if given.again else 0.0
+        until = workflow.time() + given.timing.listen if given.again else 0.0
         self.state = given.carried or AccountState(settings=given.settings, listens_until=until)
-        self.desk = Desk(given.account.account, self.state)
+        self.desk = Desk(given.account.account, self.state, given.timing)
         self.stirred = False
         """Something has happened that the desk has not looked at."""
         self.in_doubt = False
@@ -158,7 +151,8 @@ class AccountWorkflow:
         while True:
             await workflow.wait_condition(lambda: bool(self.state.holders) and not self._is_long())
             with suppress(TimeoutError):
-                await workflow.wait_condition(lambda: self.in_doubt, timeout=SURVEY, timeout_summary="next survey")
+                pause = self.given.timing.survey
+                await workflow.wait_condition(lambda: self.in_doubt, timeout=pause, timeout_summary="next survey")
             asked = tuple(holder.request for holder in self.state.holders.values())
             self.in_doubt, self.surveying = False, True
             census = await workflow.execute_activity_method(

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from clarion.account_contracts import AccountLimits, AccountState, Census, Holder, LaneNews
+from clarion.account_contracts import AccountLimits, AccountState, AccountTiming, Census, Holder, LaneNews
 from clarion.contracts import LaneGrant, LaneRequest
 from clarion.domain.share import Allotment, Standing, Wish, allot, bound_of, still_unseen, with_grant
 
 LONGEST_CALL = 3700.0
 """Seconds a call may last when nobody has said how long: the longest that a campaign's file allows, and the ringing."""
-
-LAST_CALLS = 120.0
-"""Seconds, beyond the longest call, after which lanes of an ended campaign come back even if its calls look open."""
 
 CAMPAIGNS = 3
 """Campaigns that run at once when no limit is known."""
@@ -24,8 +21,9 @@ CAMPAIGNS = 3
 class Desk:
     """Keeps the books of one account in its state."""
 
-    def __init__(self, name: str, state: AccountState) -> None:
+    def __init__(self, name: str, state: AccountState, timing: AccountTiming) -> None:
         """``name``: the account's, for people."""
+        self._timing = timing
         self._name = name
         self._state = state
 
@@ -56,8 +54,11 @@ class Desk:
                 self._keep(holder.model_copy(update={"owed": holder.request.seen < holder.grant.number}))
                 continue
             died = holder.died or now
-            over = now > died + (request.longest or LONGEST_CALL) + LAST_CALLS
-            calls = 0 if over else census.calls.get(request.workflow_id, 0)
+            calls = census.calls.get(request.workflow_id, 0)
+            if now < died + self._timing.last_starts:
+                calls = max(calls, holder.bound)
+            elif now > died + (request.longest or LONGEST_CALL) + self._timing.last_calls:
+                calls = 0  # the store may never learn how a call ended whose webhook was lost
             gone = {"alive": False, "died": died, "told": calls, "unseen": (), "owed": False}
             self._keep(holder.model_copy(update={**gone, "grant": LaneGrant(number=holder.grant.number)}))
 
@@ -107,9 +108,9 @@ class Desk:
         if campaign not in allotment.due or allotment.lanes[campaign] >= _wants(holder):
             return ""
         if listening:
-            return f"account {self._name} was ended and started again: it waits until every campaign has spoken"
-        if allotment.lanes[campaign] < allotment.due[campaign]:
-            return f"more lanes of account {self._name} come free as calls of other campaigns end"
+            return f"account {self._name} was started again: it waits until every campaign has spoken"
+        if allotment.awaited or allotment.lanes[campaign] < allotment.due[campaign]:
+            return f"more lanes of account {self._name} come free as last calls end"
         others = len(allotment.running) - 1
         if others == 0:
             return f"account {self._name} has {lanes} lanes for calls"

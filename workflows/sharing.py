@@ -76,14 +76,17 @@ class Sharing:
         # Counting from an older number, it has forgotten or mistaken something, and has to be told anew.
         self._mistaken |= grant.number < last.number
 
-    async def keep_told(self, request: Callable[[LaneRequest], Awaitable[None]]) -> None:
-        """Tell the account whatever it must know, one message at a time. Never returns while there is an account."""
+    async def keep_told(self, request: Callable[[LaneRequest], Awaitable[None]], every: float = TELL_AGAIN) -> None:
+        """Tell the account whatever it must know, one message at a time. Never returns while there is an account.
+
+        ``every`` so many seconds a campaign that holds or wants lanes repeats itself.
+        """
         if self._given.account is None:
             return
         info = workflow.info()
         self.introduce(info.workflow_id, info.run_id, info.start_time.timestamp())
         while True:
-            again_after = TELL_AGAIN if self._is_concerned else None
+            again_after = every if self._is_concerned else None
             with suppress(TimeoutError):
                 await workflow.wait_condition(
                     lambda: self._must_tell, timeout=again_after, timeout_summary="tell the account again"

@@ -50,7 +50,9 @@ class Allotment:
     lanes: Mapping[str, int]
     """By campaign; 0 for whoever has to wait."""
     due: Mapping[str, int]
-    """What those that run would get if all lanes that are held by mistake or by last calls came back."""
+    """What those that run get once each of the others that run has given back what it holds beyond its share."""
+    awaited: int
+    """Lanes that those may be holding who do not run, and so will give them back."""
     running: tuple[str, ...]
     waiting: tuple[str, ...]
     """Those without a place, the next one first."""
@@ -102,13 +104,14 @@ def allot(standings: Sequence[Standing], *, lanes: int, seats: int, listening: b
     chosen, waiting = ordered[: max(seats, 0)], ordered[max(seats, 0) :]
     places = {wish.campaign for wish in chosen}
     bound = {standing.wish.campaign: standing.bound for standing in standings}
-    held_by_others = sum(held for campaign, held in bound.items() if campaign not in places)
-    due = shares(chosen, lanes - held_by_others)
+    awaited = sum(held for campaign, held in bound.items() if campaign not in places)
+    due = shares(chosen, lanes - awaited)
     free = 0 if listening else lanes - sum(bound.values())
     kept = {campaign: min(share, bound[campaign]) for campaign, share in due.items()}
     return Allotment(
         lanes=dict.fromkeys(bound, 0) | _handed_out(chosen, kept, due, free),
         due=due,
+        awaited=awaited,
         running=tuple(wish.campaign for wish in chosen),
         waiting=tuple(wish.campaign for wish in waiting),
     )

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from clarion.account_contracts import AccountLimits, AccountState, Census, LaneNews
+from clarion.account_contracts import AccountLimits, AccountState, AccountTiming, Census, LaneNews
 from clarion.contracts import AccountRef, CampaignInput, CampaignRef, CampaignState, LaneGrant, LaneRequest
 from clarion.domain.campaign import Priority
 from workflows.account_desk import Desk
 from workflows.sharing import Sharing
 
 ACCOUNT = AccountRef(tenant="acme", account="main")
+TIMING = AccountTiming()
 LANES = 5
 SEATS = 2
 NAMES = ("a", "b", "c")
@@ -65,7 +66,7 @@ class Network:
     def __init__(self) -> None:
         self.now = 1000.0
         self.account = AccountState()
-        self.desk = Desk("main", self.account)
+        self.desk = Desk("main", self.account, TIMING)
         self.most = LANES
         self.campaigns = {name: Campaign(name) for name in NAMES}
         for name in NAMES:
@@ -197,6 +198,7 @@ class Network:
         self.most = max(self.most, lanes)
 
     def survey(self) -> None:
+        self.now += TIMING.last_starts
         asked = [holder.request for holder in self.account.holders.values()]
         alive = {request.workflow_id: self.campaigns[request.workflow_id].life is not None for request in asked}
         calls = {name: self.campaigns[name].calls for name, lives in alive.items() if not lives}
