@@ -35,10 +35,6 @@ CALLS_BY_ENDING: Mapping[str, int] = {
 }
 """By the last four digits of a number, as the sandbox understands them: how often the rules below call it."""
 
-UNDECIDED: Mapping[str, frozenset[str]] = {"twilio": frozenset({"9106"})}
-"""Endings that a vendor's drill leaves out: Twilio's webhook tells why a call failed and its API does not, so that it
-depends on which is heard first whether the target is tried again."""
-
 CALL_MIX: Mapping[str, float] = {
     "rate_limited": 0.03,
     "server_error": 0.02,
@@ -96,9 +92,7 @@ class Calls:
         return cls(provider)
 
     def write_audience(self, path: Path, rows: int, seed: int) -> Mapping[str, int]:
-        undecided = UNDECIDED.get(self.provider, frozenset())
-        endings = {ending: n for ending, n in CALLS_BY_ENDING.items() if ending not in undecided}
-        return write_meant_audience(path, rows, seed, endings)
+        return write_meant_audience(path, rows, seed, CALLS_BY_ENDING)
 
     def environment(self, sandbox: str, web: str) -> Mapping[str, str]:
         told = {**FAST_CALLS, "POLL_AFTER": POLL_AFTER, "TIMEOUT": ANSWER_WITHIN}
