@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, field_validator
 
 from clarion.domain.attempt import NEVER
-from clarion.domain.call import Turn
+from clarion.domain.call import Stage, Turn
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.campaigns import Campaign
@@ -123,6 +123,8 @@ class TranscriptLine(View):
     number: Annotated[int, Field(validation_alias=AliasPath("attempt", 2))]
     address: str | None
     outcome: str | None
+    stage: Stage | None = None
+    """How far it has come; None: its provider has not said anything yet."""
     intended_at: float
     duration: float | None
     """Seconds from the answer to the end."""
@@ -212,6 +214,13 @@ class Looking:
         """Yield the calls of which something is known, in the order of the audience. Raises NotFound."""
         key, after = self.find(campaign_id).ref.key, 0
         while found := self.store.calls.transcripts(key, after=after):
+            yield from (TranscriptLine.model_validate(record) for record in found)
+            after = found[-1].attempt.position
+
+    def last_calls(self, campaign_id: str) -> Iterator[TranscriptLine]:
+        """Yield the last call to each target that was called, in the order of the audience. Raises NotFound."""
+        key, after = self.find(campaign_id).ref.key, 0
+        while found := self.store.calls.latest(key, after=after):
             yield from (TranscriptLine.model_validate(record) for record in found)
             after = found[-1].attempt.position
 

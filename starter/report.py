@@ -10,19 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING
 
+from clarion.domain.call import ScriptWriter
+from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.errors import BadInput, did_you_mean
 from clarion.domain.template import Template
 from clarion.store.campaigns import Campaign
-from starter.looking import Looking
+from starter import report_calls
+from starter.looking import CallSummaryLine, Looking, TranscriptLine
 from starter.progress import Progress
+from starter.report_calls import Cell, LastCalls
 from starter.times import iso
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-Cell: TypeAlias = str | int | float | None
 
 COLUMNS = (
     "position",
@@ -46,6 +48,12 @@ COLUMNS = (
     "text",
 )
 """Ours come first; the variables of the campaign's text follow, a column each."""
+
+OF_TEXTS = frozenset({"segments"})
+"""Columns that mean something for texts alone."""
+
+SCRIPT = "script"
+"""In calls the row's own words are a script, as JSON, and no text."""
 
 OURS = frozenset({"address"})
 """Columns that may begin with a plus sign: numbers in E.164, written by us."""
@@ -96,15 +104,27 @@ class Report:
     def __init__(self, looking: Looking, campaign: Campaign, zone: tzinfo | None = None) -> None:
         self.progress: Progress = looking.progress(campaign.ref.campaign_id)
         self._looking = looking
+        self._id = campaign.ref.campaign_id
         self._key = campaign.ref.key
         self._zone = zone
-        message = campaign.spec.message
-        self._variables = sorted(Template.parse(message).variables) if message else []
-        names = (name if name not in COLUMNS else f"variable_{name}" for name in self._variables)
-        self.columns: tuple[str, ...] = (*COLUMNS, *names)
+        self._variables = _variables(campaign.spec)
+        self.calls: CallSummaryLine | None = None
+        """What the calls came to; None for texts."""
+        ours: tuple[str, ...] = COLUMNS
+        self._fields: list[str] = []
+        if campaign.spec.channel is Channel.CALL:
+            self.calls = looking.call_summary(self._id)
+            self._fields = report_calls.fields_of(self.calls)
+            kept = [SCRIPT if name == "text" else name for name in COLUMNS if name not in OF_TEXTS]
+            assessed = [report_calls.PREFIX + name for name in self._fields]
+            ours = (*kept, *report_calls.COLUMNS, *assessed)
+        names = (name if name not in ours else f"variable_{name}" for name in self._variables)
+        self.columns: tuple[str, ...] = (*ours, *names)
 
     def rows(self) -> Iterator[list[Cell]]:
         """Yield the cells of every target, as they are."""
+        of_calls = self.calls is not None
+        last_calls = LastCalls(self._looking.last_calls(self._id) if of_calls else iter(()), self._fields)
         for row in self._looking.store.targets.all(self._key):
             variables = json.loads(row.variables) if row.variables else {}
             yield [
@@ -116,7 +136,7 @@ class Report:
                 row.reason,
                 row.detail,
                 row.attempts,
-                row.segments,
+                *([] if of_calls else [row.segments]),
                 self._cost(row.position, row.attempts, row.cost),
                 self._moment(row.intended_at),
                 self._moment(row.ended_at),
@@ -127,8 +147,13 @@ class Report:
                 row.provider_code,
                 row.provider_reference,
                 row.text,
+                *(last_calls.cells(row.position) if of_calls else []),
                 *(variables.get(name) for name in self._variables),
             ]
+
+    def transcripts(self) -> Iterator[TranscriptLine]:
+        """Yield the calls of which more is known than how they ended; of texts there are none."""
+        return self._looking.transcripts(self._id) if self.calls is not None else iter(())
 
     def summary(self) -> Iterator[tuple[str, Cell]]:
         """Yield what a summary says, a name and a value each."""
@@ -156,6 +181,13 @@ class Report:
 
     def _moment(self, at: float | None) -> str | None:
         return iso(at, self._zone) if at and at < NEVER else None
+
+
+def _variables(spec: CampaignSpec) -> list[str]:
+    """Return the variables that the campaign's texts mention."""
+    if spec.call is not None:
+        return sorted(ScriptWriter(spec.call).variables)
+    return sorted(Template.parse(spec.message).variables) if spec.message else []
 
 
 def harmless(column: str, value: Cell) -> Cell:
@@ -193,13 +225,22 @@ def _count(report: Report, write: Callable[[list[Cell]], object]) -> int:
 
 
 def _write_json(sink: IO[str], report: Report) -> int:
-    sink.write(f'{{"summary": {report.progress.model_dump_json()},\n"rows": [')
+    sink.write(f'{{"summary": {report.progress.model_dump_json()},\n')
+    if report.calls is not None:
+        sink.write(f'"calls": {report.calls.model_dump_json()},\n')
+    sink.write('"rows": [')
     rows = 0
     for cells in report.rows():
         known = {name: cell for name, cell in zip(report.columns, cells, strict=True) if cell is not None}
         sink.write(("," if rows else "") + "\n" + json.dumps(known, ensure_ascii=False))
         rows += 1
-    sink.write("\n]}\n")
+    sink.write("\n]")
+    if report.calls is not None:
+        sink.write(',\n"transcripts": [')
+        for i, call in enumerate(report.transcripts()):
+            sink.write(("," if i else "") + "\n" + call.model_dump_json())
+        sink.write("\n]")
+    sink.write("}\n")
     return rows
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,42 +14,56 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
+from starter import report_calls
+from starter.report_calls import Cell as Value
+
 if TYPE_CHECKING:
-    from starter.report import Cell as Value
     from starter.report import Report
 
 ROWS_PER_SHEET = 1_048_575
 """What a sheet holds below its header."""
 LONGEST_CELL = 32_767
-WIDTHS = {"address": 17, "detail": 50, "text": 50, "provider_reference": 36}
+WIDTHS = {"address": 17, "detail": 50, "text": 50, "provider_reference": 36, "summary": 50, "transcript": 60}
 MOMENT_WIDTH, USUAL_WIDTH = 26, 14
 
 
 def write_workbook(path: Path, report: Report) -> int:
-    """Write a summary and the rows, on as many sheets as they need; return the number of rows."""
+    """Write a summary, that of the calls, the rows and who said what; return the number of rows.
+
+    Rows go on in a further sheet where one is full.
+    """
     book = Workbook(write_only=True)
-    _summary(book, report)
-    rows = report.rows()
+    _pairs(book, "Summary", report.summary())
+    if report.calls is not None:
+        _pairs(book, "Calls", report_calls.sums(report.calls))
+    written = _sheets(book, "Targets", report.columns, report.rows())
+    if report.calls is not None:
+        _sheets(book, "Transcripts", report_calls.TURN_COLUMNS, report_calls.turns(report.transcripts()))
+    book.save(path)
+    return written
+
+
+def _sheets(book: Workbook, title: str, columns: Sequence[str], rows: Iterator[list[Value]]) -> int:
+    """Write rows below their columns, on as many sheets as they need; return their number."""
     written = 0
     for number in range(1, 1_000):
         page = islice(rows, ROWS_PER_SHEET)
         head = next(page, None)
         if head is None and number > 1:
             break
-        sheet = book.create_sheet("Targets" if number == 1 else f"Targets {number}")
-        _prepare(sheet, report.columns)
+        sheet = book.create_sheet(title if number == 1 else f"{title} {number}")
+        _prepare(sheet, columns)
         for cells in chain([head] if head is not None else [], page):
             sheet.append([_cell(sheet, value) for value in cells])
             written += 1
-    book.save(path)
     return written
 
 
-def _summary(book: Workbook, report: Report) -> None:
-    sheet = book.create_sheet("Summary")
+def _pairs(book: Workbook, title: str, pairs: Iterable[tuple[str, Value]]) -> None:
+    sheet = book.create_sheet(title)
     _widen(sheet, "A", 26)
     _widen(sheet, "B", 40)
-    for name, value in report.summary():
+    for name, value in pairs:
         sheet.append([_bold(sheet, name), _cell(sheet, value)])
 
 
@@ -65,12 +79,18 @@ def _cell(sheet: WriteOnlyWorksheet, value: Value) -> Value | Cell:
     """Return a value as it may stand in a sheet: what looks like a formula is text and nothing else."""
     if not isinstance(value, str):
         return value
-    text = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)[:LONGEST_CELL]
-    if text.startswith("=") or text in ERROR_CODES:
-        cell = WriteOnlyCell(sheet, text)
-        cell.data_type = "s"
-        return cell
-    return text
+    text = _clean(value)
+    return _text(sheet, text) if text.startswith("=") or text in ERROR_CODES else text
+
+
+def _clean(text: str) -> str:
+    return ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)[:LONGEST_CELL]
+
+
+def _text(sheet: WriteOnlyWorksheet, text: str) -> Cell:
+    cell = WriteOnlyCell(sheet, text)
+    cell.data_type = "s"
+    return cell
 
 
 def _widen(sheet: WriteOnlyWorksheet, column: str, width: float) -> None:
@@ -78,6 +98,6 @@ def _widen(sheet: WriteOnlyWorksheet, column: str, width: float) -> None:
 
 
 def _bold(sheet: WriteOnlyWorksheet, text: str) -> Cell:
-    cell = WriteOnlyCell(sheet, text)
+    cell = _text(sheet, _clean(text))
     cell.font = Font(bold=True)
     return cell

@@ -141,6 +141,20 @@ class Calls:
             query = _records().where(told, attempts.c.campaign_key == campaign_key, between)
             return [_record(row) for row in connection.execute(query)]
 
+    def latest(self, campaign_key: int, *, after: int = 0, limit: int = 100) -> list[CallRecord]:
+        """The last call to each of the next ``limit`` targets after position ``after`` that were called at all."""
+        known = calls.c.campaign_key == campaign_key
+        following = select(calls.c.position).where(known, calls.c.position > after)
+        following = following.group_by(calls.c.position).order_by(calls.c.position).limit(limit)
+        with self._database.read() as connection:
+            positions = connection.execute(following).scalars().all()
+            if not positions:
+                return []
+            between = attempts.c.position.between(positions[0], positions[-1])
+            query = _records().where(known, attempts.c.campaign_key == campaign_key, between)
+            found = {row.position: row for row in connection.execute(query)}
+        return [_record(row) for row in found.values()]
+
     def summary(self, campaign_key: int) -> CallSummary:
         """Sum up all calls of a campaign. Reads each of them: takes time on a large campaign."""
         duration = func.coalesce(func.sum(calls.c.duration), 0.0)

@@ -14,6 +14,7 @@ from clarion.audience.checks import RowChecker
 from clarion.audience.source import open_audience
 from clarion.contracts import CampaignRef
 from clarion.domain.attempt import AttemptId, Verdict
+from clarion.domain.call import CallFacts
 from clarion.domain.campaign import CampaignStatus, parse_spec
 from clarion.domain.target import Outcome
 from clarion.store.claims import Execution
@@ -27,6 +28,8 @@ from starter.looking import Looking
 NOW = 1_796_200_000.0
 """2026-12-02 08:26:40 UTC, a Wednesday."""
 PRICE = 8_300
+PRICE_OF_CALL = 1_000_000
+"""What a call can cost at most, in millionths: ten minutes."""
 TENANT = "default"
 
 DELIVERED = Verdict(Outcome.DELIVERED, final=True, provider_status="delivered", provider_reference="SM1")
@@ -40,6 +43,13 @@ UNDELIVERED = Verdict(
     detail="the phone is switched off or out of reach",
 )
 LANDLINE = Verdict(Outcome.INVALID_NUMBER, final=True, provider_code="21614", detail="this is not a mobile number")
+PLACED = Verdict(Outcome.PLACED, final=False, provider_status="registered", provider_reference="call_1")
+ANSWERED = Verdict(Outcome.ANSWERED, final=True, provider_status="ended", provider_reference="call_1")
+VOICEMAIL = Verdict(
+    Outcome.VOICEMAIL, final=True, retryable=True, provider_status="ended", detail="a voicemail answered"
+)
+BUSY = Verdict(Outcome.BUSY, final=True, retryable=True, provider_status="not_connected", detail="the line was busy")
+NO_ANSWER = Verdict(Outcome.NO_ANSWER, final=True, retryable=True, provider_status="not_connected")
 LOST = Verdict(Outcome.UNKNOWN, final=False, detail="no answer within 10 s")
 
 
@@ -73,13 +83,13 @@ class OneCampaign:
     def run(self) -> None:
         self.status(CampaignStatus.RUNNING, open_=True)
 
-    def intend(self, count: int = 1, at: float = NOW) -> list[AttemptId]:
+    def intend(self, count: int = 1, at: float = NOW, price: int = PRICE) -> list[AttemptId]:
         """Claim due targets and write intents for them."""
         self.chunks += 1
         key = self.ref.key
         opened = self.store.claims.open_chunk(key, self.chunks, Execution(at, 1, "test"), at)
         targets = self.store.claims.claim(key, self.chunks, opened.fence, count, at)
-        answers = self.page.commit([Intend(target.key, opened.fence, PRICE) for target in targets], at)
+        answers = self.page.commit([Intend(target.key, opened.fence, price) for target in targets], at)
         return [answer.attempt for answer in answers if isinstance(answer, Granted)]
 
     def contact(self, *verdicts: Verdict, at: float = NOW) -> list[AttemptId]:
@@ -88,6 +98,19 @@ class OneCampaign:
         assert len(attempts) == len(verdicts)
         self.page.commit([Record(a, verdict) for a, verdict in zip(attempts, verdicts, strict=True)], at)
         return attempts
+
+    def call(self, ending: Verdict | None = None, at: float = NOW, **facts: object) -> AttemptId:
+        """Call the next due target; without an ``ending`` the call goes on. ``facts`` by their names in CallFacts."""
+        (attempt,) = self.intend(at=at, price=PRICE_OF_CALL)
+        self.tell(attempt, PLACED, at)
+        if ending is not None or facts:
+            self.tell(attempt, ending or PLACED, at, **facts)
+        return attempt
+
+    def tell(self, attempt: AttemptId, verdict: Verdict, at: float = NOW, **facts: object) -> None:
+        """Record what the provider says of a call."""
+        known = CallFacts(**facts)  # type: ignore[arg-type]  # fields by name
+        self.page.commit([Record(attempt, verdict, known)], at)
 
     def withdraw(self, due_at: float, why: str) -> None:
         (attempt,) = self.intend()
@@ -132,6 +155,10 @@ class Place:
         self.store.files.finish(self.store.files.get(file_id), len(rows) - 1, NOW)
         return OneCampaign(self.store, ref, LedgerPage(self.store.database, {}, grace=15.0))
 
+    def calls(self, rows: Sequence[Sequence[str]], campaign_id: str = "spring", **keys: object) -> OneCampaign:
+        """The same, of a campaign of calls."""
+        return self.imported(rows, campaign_id, **{**CALLS, **keys})
+
 
 def campaign(**keys: object) -> dict[str, object]:
     """Return a campaign file's content; ``keys`` replace or add."""
@@ -143,6 +170,16 @@ def campaign(**keys: object) -> dict[str, object]:
         "message": "Hi {{ first_name }}, your service is due.",
     }
     return {**usual, **keys}
+
+
+CALLS: Mapping[str, object] = {
+    "name": "Spring calls",
+    "channel": "call",
+    "message": None,
+    "call": {"prompt": "Be kind to {{ first_name }}."},
+    "retry": {"attempts": 3, "delay": "30m"},
+}
+"""What makes a campaign one of calls."""
 
 
 def people(count: int) -> list[list[str]]:

@@ -98,6 +98,25 @@ def test_transcripts_come_page_by_page_and_whole(make_calls: MakeScene) -> None:
     assert (second.turns, second.outcome, second.duration) == (TURNS[:1], Outcome.ANSWERED, 3.0)
 
 
+def test_the_last_call_to_each_comes_page_by_page(make_calls: MakeScene) -> None:
+    scene = make_calls(4, retry={"attempts": 2, "delay": 1})
+    opened = scene.open_chunk()
+    for outcome in (Outcome.BUSY, Outcome.ANSWERED, Outcome.NO_ANSWER):
+        retryable = outcome is not Outcome.ANSWERED
+        tell(scene, call(scene, opened), ended(outcome, retryable=retryable), stage=Stage.ENDED)
+    scene.after(1)
+    tell(scene, call(scene, opened), ended(), stage=Stage.ENDED, turns=TURNS)
+
+    def places(*, after: int = 0, limit: int = 100) -> list[tuple[int, int, str | None]]:
+        found = scene.store.calls.latest(scene.key, after=after, limit=limit)
+        return [(record.attempt.position, record.attempt.number, record.outcome) for record in found]
+
+    assert places() == [(1, 2, "answered"), (2, 1, "answered"), (3, 1, "no_answer")]
+    assert places(limit=1) == [(1, 2, "answered")]
+    assert places(after=1, limit=1) == [(2, 1, "answered")]
+    assert places(after=3) == []
+
+
 def test_a_campaign_is_summed_up(make_calls: MakeScene) -> None:
     scene = make_calls(7, breaker={"share": 1})
     opened = scene.open_chunk()

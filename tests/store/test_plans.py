@@ -103,6 +103,7 @@ def live_on_calls(scene: Scene) -> None:
     scene.store.calls.watch(attempts)
     scene.store.calls.of_target(scene.key, 1)
     scene.store.calls.transcripts(scene.key, limit=2)
+    scene.store.calls.latest(scene.key, after=1, limit=2)
     scene.store.calls.under_way(scene.key)
     scene.store.campaigns.call_flags([scene.key])
     second = scene.open_chunk(1, attempt=2)
