@@ -112,10 +112,11 @@ class Calls:
         return {attempt: found[attempt] for attempt in wanted if attempt in found}
 
     def under_way(self, campaign_key: int) -> int:
-        """How many calls go on that providers have taken on."""
-        query = select(func.count()).where(attempts.c.campaign_key == campaign_key, placed)
+        """How many calls go on, or may: those that providers have taken on, and those whose answer never came."""
+        of_campaign = select(func.count()).where(attempts.c.campaign_key == campaign_key)
         with self._database.read() as connection:
-            return int(connection.execute(query).scalar_one())
+            counts = (of_campaign.where(placed), of_campaign.where(attempts.c.outcome.is_(None)))
+            return sum(int(connection.execute(query).scalar_one()) for query in counts)
 
     def of_target(self, campaign_key: int, position: int) -> list[CallRecord]:
         """All calls to one target, in order."""

@@ -161,10 +161,10 @@ def test_values_of_the_analysis_are_the_most_frequent_ones(make_calls: MakeScene
     assert next(iter(by_value.items())) == ("same", (TOP + 9) // 2)
 
 
-def test_the_number_of_calls_under_way_is_of_placed_ones(calls: Scene) -> None:
+def test_a_call_whose_answer_has_not_come_counts_among_those_under_way(calls: Scene) -> None:
     opened = calls.open_chunk()
     attempt = call(calls, opened)
     calls.contact(opened)
-    assert calls.store.calls.under_way(calls.key) == 1
+    assert calls.store.calls.under_way(calls.key) == 2
     calls.post(Record(attempt, ended(), cost=MOST))
-    assert calls.store.calls.under_way(calls.key) == 0
+    assert calls.store.calls.under_way(calls.key) == 1

@@ -46,7 +46,7 @@ def test_under_way_is_what_was_intended_or_placed(calls: Scene) -> None:
     tell(calls, first, placed(), stage=Stage.RINGING)
     tell(calls, second, placed(), stage=Stage.ANSWERED)
     assert stands() == (3, {"placed": 0, "ringing": 1, "answered": 1})
-    assert calls.store.calls.under_way(calls.key) == 2
+    assert calls.store.calls.under_way(calls.key) == 3
     tell(calls, second, ended(), stage=Stage.ENDED)
     assert stands() == (2, {"placed": 0, "ringing": 1, "answered": 0})
 
