@@ -34,8 +34,13 @@ def call(
 ) -> None:
     """Call one person: the same path as a campaign, with one target."""
     words = {
-        "prompt": prompt, "first_message": first_message, "context": context, "agent": agent,
-        "language": language, "max_minutes": max_minutes, "machine": machine,
+        "prompt": prompt,
+        "first_message": first_message,
+        "context": context,
+        "agent": agent,
+        "language": language,
+        "max_minutes": max_minutes,
+        "machine": machine,
     }
     target = Target(number, region, dict(_pair(given) for given in variable or ()))
     started: list[str] = []

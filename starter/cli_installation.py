@@ -103,7 +103,8 @@ def setup(
 def doctor(as_json: Json = False) -> None:
     """Find out whether everything is connected, and what to do where it is not."""
     from clarion.settings import load_settings
-    from starter.doctor import Health, examine, findings_table
+    from starter.doctor import examine, findings_table
+    from starter.findings import Health
 
     findings = run(examine(load_settings()))
     if as_json:

@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
 from clarion.domain.errors import ClarionError
-from clarion.providers.twilio import open_twilio
-from clarion.settings import Account, Settings
+from clarion.settings import Settings
 from clarion.store.migrate import require_schema
 from starter.cluster import missing_search_attributes, polling_workers, require_namespace
+from starter.doctor_accounts import account_findings
+from starter.findings import PATIENCE, Finding, Health, problem
 from starter.wiring import connect_to_temporal, new_store
-
-PATIENCE = 20.0
-"""Seconds for one part to answer."""
-
-
-class Health(StrEnum):
-    """How a part is."""
-
-    OK = "ok"
-    NOTE = "note"
-    """Works, and somebody should know."""
-    PROBLEM = "problem"
-
-
-class Finding(BaseModel):
-    """What was found out about one part."""
-
-    model_config = ConfigDict(frozen=True)
-
-    part: str
-    health: Health
-    detail: str
 
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at every part; one that does not answer is a finding and stops nothing."""
     findings = [await _database(settings)]
     findings += [finding async for finding in _temporal(settings)]
-    findings += await _accounts(settings)
+    findings += await account_findings(settings)
     findings.append(_public_url(settings))
     return findings
 
@@ -63,7 +40,7 @@ async def _database(settings: Settings) -> Finding:
         async with asyncio.timeout(PATIENCE):
             address = await asyncio.to_thread(look)
     except (ClarionError, TimeoutError) as error:
-        return _problem("database", error)
+        return problem("database", error)
     return Finding(part="database", health=Health.OK, detail=f"{address}, schema up to date")
 
 
@@ -73,7 +50,7 @@ async def _temporal(settings: Settings) -> AsyncIterator[Finding]:
             client = await connect_to_temporal(settings.temporal_address)
             await require_namespace(client)
     except (ClarionError, TimeoutError) as error:
-        yield _problem("Temporal", error)
+        yield problem("Temporal", error)
         return
     address = client.service_client.config.target_host
     yield Finding(part="Temporal", health=Health.OK, detail=f"{address}, namespace {client.namespace}")
@@ -85,7 +62,7 @@ async def _search_attributes(client: Client) -> Finding:
     try:
         missing = await missing_search_attributes(client)
     except ClarionError as error:
-        return _problem("search attributes", error)
+        return problem("search attributes", error)
     if missing:
         detail = f"{', '.join(missing)} not registered; run `clarion setup`"
         return Finding(part="search attributes", health=Health.PROBLEM, detail=detail)
@@ -96,7 +73,7 @@ async def _workers(client: Client, task_queue: str) -> Finding:
     try:
         workers = await polling_workers(client, task_queue)
     except ClarionError as error:
-        return _problem("workers", error)
+        return problem("workers", error)
     if not workers:
         detail = f'nobody polls task queue "{task_queue}", so no campaign moves; start one with `clarion-worker`'
         return Finding(part="workers", health=Health.PROBLEM, detail=detail)
@@ -104,46 +81,15 @@ async def _workers(client: Client, task_queue: str) -> Finding:
     return Finding(part="workers", health=Health.OK, detail=f'{shown} on task queue "{task_queue}"')
 
 
-async def _accounts(settings: Settings) -> list[Finding]:
-    if not settings.accounts:
-        detail = (
-            "none is set up, so nothing can be sent; set CLARION_ACCOUNTS__MAIN__SID, …__AUTH_TOKEN and "
-            "…__FROM_NUMBER, or rehearse with `clarion up --sandbox`"
-        )
-        return [Finding(part="accounts", health=Health.PROBLEM, detail=detail)]
-    return list(await asyncio.gather(*(_account(name, account) for name, account in sorted(settings.accounts.items()))))
-
-
-async def _account(name: str, account: Account) -> Finding:
-    part = f"account {name}"
-    sender = account.from_number or account.messaging_service
-    try:
-        async with asyncio.timeout(PATIENCE):
-            messenger = await open_twilio(account, None)
-            try:
-                await messenger.check()
-            finally:
-                await messenger.close()
-    except (ClarionError, TimeoutError) as error:
-        return _problem(part, error)
-    where = f" at {account.base_url}" if account.base_url else ""
-    detail = f"{account.provider}{where} accepts the credentials, sender {sender}"
-    return Finding(part=part, health=Health.OK, detail=detail)
-
-
 def _public_url(settings: Settings) -> Finding:
     if settings.public_url is None:
         detail = (
-            "not set, so no receipts and no answers come in and `sent` is the last word; set CLARION_PUBLIC_URL to the "
-            "address under which the provider reaches `clarion web`"
+            "not set, so nothing comes in from providers: `sent` is the last word on a text, nobody's STOP is heard, "
+            "and how calls go has to be asked for; set CLARION_PUBLIC_URL to the address under which providers reach "
+            "`clarion web`"
         )
         return Finding(part="public address", health=Health.NOTE, detail=detail)
     return Finding(part="public address", health=Health.OK, detail=settings.public_url)
-
-
-def _problem(part: str, error: Exception) -> Finding:
-    detail = str(error) or f"no answer within {PATIENCE:g} s"
-    return Finding(part=part, health=Health.PROBLEM, detail=detail)
 
 
 def findings_table(findings: list[Finding]) -> Table:

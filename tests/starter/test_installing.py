@@ -86,8 +86,9 @@ async def test_the_doctor_finds_what_is_missing_and_what_to_do(place: Place, tem
 async def test_the_doctor_is_content_when_everything_is_connected(
     place: Place, temporal: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def accepted(_: web.Request) -> web.StreamResponse:
-        return web.json_response({"messages": [], "page": 0, "page_size": 1, "next_page_uri": None})
+    async def accepted(request: web.Request) -> web.StreamResponse:
+        kind = "calls" if request.path.endswith("/Calls.json") else "messages"
+        return web.json_response({kind: [], "page": 0, "page_size": 1, "next_page_uri": None})
 
     monkeypatch.setenv("CLARION_PUBLIC_URL", "https://clarion.example")
     await clarion(place, "setup", "--wait", "0")
