@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 
 from clarion.domain.errors import ClarionError
+from clarion.providers.ports import Dialer, Messenger
 from clarion.providers.twilio import open_twilio
 from clarion.providers.vendors import call_callback, open_dialer
 from clarion.settings import Account, Provider, Settings
@@ -29,42 +31,59 @@ async def account_findings(settings: Settings) -> list[Finding]:
             "…__FROM_NUMBER, or rehearse with `clarion up --sandbox`"
         )
         return [Finding(part="accounts", health=Health.PROBLEM, detail=detail)]
-    looked = await asyncio.gather(*(_account(name, account) for name, account in sorted(settings.accounts.items())))
+    accounts = sorted(settings.accounts.items())
+    async with AsyncExitStack() as stack:
+        # One after the other, and before anybody is asked: importing a vendor's SDK holds up everything for seconds.
+        opened = [await _open(account, stack) for _, account in accounts]
+        cases = zip(accounts, opened, strict=True)
+        looked = await asyncio.gather(*(_account(name, account, ports) for (name, account), ports in cases))
     found = []
-    for finding, (name, account) in zip(looked, sorted(settings.accounts.items()), strict=True):
+    for finding, (name, account) in zip(looked, accounts, strict=True):
         webhooks = _webhooks(name, account, settings.public_url)
         found += [finding] if webhooks is None else [finding, webhooks]
     return found
 
 
-async def _account(name: str, account: Account) -> Finding:
+async def _open(account: Account, stack: AsyncExitStack) -> list[Messenger | Dialer] | ClarionError:
+    """Open what an account is used through, or return why it cannot be."""
+    ports: list[Messenger | Dialer] = []
+    try:
+        if account.provider is Provider.TWILIO:
+            ports.append(await open_twilio(account, None))
+            stack.push_async_callback(ports[-1].close)
+        if not _only_texts(account):
+            ports.append(await open_dialer(account, None))
+            stack.push_async_callback(ports[-1].close)
+    except ClarionError as error:
+        return error
+    return ports
+
+
+async def _account(name: str, account: Account, ports: list[Messenger | Dialer] | ClarionError) -> Finding:
     part = f"account {name}"
+    if isinstance(ports, ClarionError):
+        return problem(part, ports)
     try:
         async with asyncio.timeout(PATIENCE):
-            what = await _accepted(account)
+            for port in ports:
+                await port.check()
     except (ClarionError, TimeoutError) as error:
         return problem(part, error)
     where = f" at {account.base_url}" if account.base_url else ""
-    return Finding(part=part, health=Health.OK, detail=f"{account.provider}{where} accepts the credentials, {what}")
+    detail = f"{account.provider}{where} accepts the credentials, {_what(account)}"
+    return Finding(part=part, health=Health.OK, detail=detail)
 
 
-async def _accepted(account: Account) -> str:
-    """Say what the account can do and from where. Raises ProviderError, BadInput."""
-    sender = account.from_number or account.phone_number_id or account.messaging_service
-    if account.provider is Provider.TWILIO:
-        messenger = await open_twilio(account, None)
-        try:
-            await messenger.check()
-        finally:
-            await messenger.close()
-        if account.from_number is None:
-            return f"texts go through {sender}, calls need a number in call.from_number"
-    dialer = await open_dialer(account, None)
-    try:
-        await dialer.check()
-    finally:
-        await dialer.close()
-    return f"texts and calls come from {sender}" if account.provider is Provider.TWILIO else f"calls come from {sender}"
+def _only_texts(account: Account) -> bool:
+    return account.provider is Provider.TWILIO and account.from_number is None
+
+
+def _what(account: Account) -> str:
+    """Say what an account does, and from where."""
+    if _only_texts(account):
+        return f"texts go through {account.messaging_service}, calls need a number in call.from_number"
+    calls = "texts and calls" if account.provider is Provider.TWILIO else "calls"
+    return f"{calls} come from {account.from_number or account.phone_number_id}"
 
 
 def _webhooks(name: str, account: Account, public_url: str | None) -> Finding | None:
