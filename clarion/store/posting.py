@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from clarion.domain.attempt import NEVER, AttemptId, Standing, Verdict, standing_after
 from clarion.domain.breaker import FAILURES, Ended, remember, tripped
-from clarion.domain.call import CallFacts, MachineRule
+from clarion.domain.call import AnsweredBy, CallFacts, MachineRule
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.call_rows import CallRow, clipped, expected_cost, read_recent, recent_text
@@ -22,6 +22,9 @@ from clarion.store.specs import parsed_spec
 
 UNDECIDED = frozenset({None, Outcome.SENT, Outcome.PLACED, Outcome.UNKNOWN, Outcome.NOT_SENT})
 """Outcomes of an attempt that a later word of the provider may still replace."""
+
+LONGEST_CODE = 16
+"""Characters; what is longer is a phrase, which is worth nothing in part."""
 
 UNANSWERED = frozenset({None, Outcome.UNKNOWN})
 """Outcomes of an attempt about which the provider has said nothing yet."""
@@ -105,7 +108,7 @@ class Posting(Sheet):
             return self._decide(attempt, verdict)
         known = attempt.id in self.calls
         learned = self._learn(attempt, verdict, facts)
-        decided = self._decide(attempt, verdict, known=known)
+        decided = self._decide(attempt, self._as_known(attempt, verdict), known=known)
         if attempt.outcome not in UNDECIDED:
             self._price(attempt, cost, new=decided)
             if call := self.calls.get(attempt.id):
@@ -139,6 +142,13 @@ class Posting(Sheet):
             call = self.calls[attempt.id] = CallRow(*attempt.id, new=True)
         return call.learn(facts, attempt.provider_reference, self.now)
 
+    def _as_known(self, attempt: AttemptRow, verdict: Verdict) -> Verdict:
+        """Take a call that a machine answered for voicemail, whichever word has told of the machine."""
+        call = self.calls.get(attempt.id)
+        if verdict.outcome is Outcome.ANSWERED and call is not None and call.answered_by == AnsweredBy.MACHINE:
+            return replace(verdict, outcome=Outcome.VOICEMAIL, retryable=True)
+        return verdict
+
     def _decide(self, attempt: AttemptRow, verdict: Verdict, *, known: bool = False) -> bool:
         """Let a verdict decide an attempt that is not decided; ``known`` calls have been counted as contacts."""
         was, outcome = attempt.outcome, verdict.outcome
@@ -151,7 +161,8 @@ class Posting(Sheet):
         if outcome is Outcome.UNKNOWN and was is not None and was != Outcome.PLACED:
             return False
         self._end(attempt, outcome, verdict.detail)
-        attempt.provider_code = clipped(verdict.provider_code, 16)
+        code = verdict.provider_code
+        attempt.provider_code = code if code is None or len(code) <= LONGEST_CODE else None  # the facts have it whole
         if was in UNANSWERED and outcome is not Outcome.UNKNOWN and not known:
             self.journal.contact(attempt.campaign_key)
         if verdict.suppress and target.address:

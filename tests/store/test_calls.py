@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from clarion.domain.attempt import NEVER
-from clarion.domain.call import Stage
+from clarion.domain.call import AnsweredBy, Stage
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import Outcome
 from clarion.store.entries import GiveUp, Postpone, Refusal, Withdraw
@@ -274,3 +275,19 @@ def test_voicemail_is_a_success_where_it_was_to_be_left_a_message(make_calls: Ma
         tell(scene, call(scene, scene.open_chunk()), ended(Outcome.VOICEMAIL, retryable=True), stage=Stage.ENDED)
         assert scene.state(1) == (end, "voicemail")
         scene.books()
+
+
+def test_a_person_whom_only_a_machine_answered_for_was_reached_by_voicemail(calls: Scene) -> None:
+    opened = calls.open_chunk()
+    attempt = call(calls, opened)
+    tell(calls, attempt, placed(), stage=Stage.ANSWERED, answered_by=AnsweredBy.MACHINE)
+    tell(calls, attempt, ended(), stage=Stage.ENDED)
+    assert calls.attempt(attempt).outcome == Outcome.VOICEMAIL
+
+
+def test_a_provider_code_is_kept_whole_or_not_at_all(calls: Scene) -> None:
+    opened = calls.open_chunk()
+    for code, kept in (("dial_no_answer", "dial_no_answer"), ("telephony_provider_unavailable", None)):
+        attempt = call(calls, opened)
+        tell(calls, attempt, replace(ended(Outcome.NO_ANSWER), provider_code=code), stage=Stage.ENDED)
+        assert calls.attempt(attempt).provider_code == kept
