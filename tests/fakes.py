@@ -81,6 +81,10 @@ class SimulatedCampaign:
     """Per activity what its next executions fail with."""
     held: dict[str, int] = field(default_factory=dict)
     """Activities that do not get on until `let_go`, and after how many contacts."""
+    skips_time: bool = True
+    """Whether settling sets our clock ahead to the next due time."""
+    claimable: Sequence[TargetState] = CLAIMABLE
+    """States of targets that count as due when nobody has claimed them."""
 
     @property
     def activities(self) -> list[Callable[..., Awaitable[object]]]:
@@ -123,7 +127,7 @@ class SimulatedCampaign:
 
     async def snapshot(self) -> Snapshot:
         """What every activity returns."""
-        dues = [t.due_at for t in self.targets if t.state in CLAIMABLE and not t.claimed and t.due_at < NEVER]
+        dues = [t.due_at for t in self.targets if t.state in self.claimable and not t.claimed and t.due_at < NEVER]
         outcomes = Counter(t.outcome for t in self.targets if t.outcome)
         return Snapshot(
             as_of=await self.clock(), books=self.books, outcomes=outcomes, next_due_at=min(dues) if dues else None
@@ -210,9 +214,9 @@ class SimulatedCampaign:
                 awaited = snapshot.books.active > 0 or snapshot.next_due_at is not None
                 if due or not awaited or snapshot.as_of >= until:
                     return snapshot
-                if snapshot.books.active == 0 and snapshot.next_due_at is not None:
+                if self.skips_time and snapshot.books.active == 0 and snapshot.next_due_at is not None:
                     self.ahead += min(snapshot.next_due_at, until) - snapshot.as_of
-                await _look()
+                await look()
 
     @activity.defn
     async def close_books(self, campaign: CampaignRef) -> Snapshot:
@@ -233,7 +237,7 @@ class SimulatedCampaign:
 
     async def _while_held(self, name: str) -> None:
         while name in self.held and self.contacts >= self.held[name]:
-            await _look()
+            await look()
 
     def _add(self, rows: Iterable[Sequence[str]]) -> None:
         for words in rows:
@@ -284,6 +288,7 @@ def _settle(target: SimulatedTarget, state: TargetState, outcome: str) -> None:
     target.state, target.outcome, target.due_at = state, outcome, NEVER
 
 
-async def _look() -> None:
+async def look() -> None:
+    """Let a moment pass, with a sign of life."""
     activity.heartbeat()
     await asyncio.sleep(LOOK)

@@ -1,7 +1,8 @@
 """One campaign, from its audience to its closed books: prepare, wait for the start, run lanes, settle, close.
 
 The workflow holds ids, counts and wishes; who is contacted stands in the store. Handlers only note what is wanted;
-`Steering` writes the campaign's status, `Dispatching` starts chunks, and `Sharing` speaks with the account.
+`Steering` writes the campaign's status, `Dispatching` starts chunks (of calls: `Holding`), and `Sharing` speaks with
+the account.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import policies
     from workflows.children import start_campaign
     from workflows.dispatching import Dispatching
+    from workflows.holding import Holding
     from workflows.lanes import Lanes
     from workflows.sharing import Sharing
     from workflows.showing import Showing, moment
@@ -41,16 +43,10 @@ class CampaignWorkflow:
         self.state = given.carried or CampaignState(lanes=given.lanes)
         self.steps = Steps(given)
         self.lanes = Lanes(given, self.steps.dispatch)
-        self.sharing = Sharing(given, self.state, lambda: self.lanes.taken)
+        self.sharing = Sharing(given, self.state, lambda: self.lanes.held)
         self.steering = Steering(given, self.state, lambda: self.lanes.busy)
-        self.dispatching = Dispatching(
-            self.state,
-            self.steering,
-            self.lanes,
-            self.sharing,
-            self._note,
-            is_shared=given.account is not None,
-        )
+        loop = Dispatching if given.account is None else Holding
+        self.dispatching = loop(self.state, self.steering, self.lanes, self.sharing, self._note)
         self.showing = Showing(given)
         self.one_at_a_time = asyncio.Lock()
 
@@ -103,7 +99,6 @@ class CampaignWorkflow:
         """Take note of a grant."""
         if grant is not None:
             self.sharing.granted(grant)
-            self.steering.look_again = True
 
     @workflow.update(
         name="pause", description="Pause, and answer when nothing new can start. Optional input: a reason."
@@ -241,8 +236,7 @@ class CampaignWorkflow:
         due, now = snapshot.next_due_at, workflow.time()
         if self.state.cancelled and books.pending + books.waiting > 0:
             return  # they are cancelled, not waited for
-        if due is None or due > now + policies.LONG_WAIT:
-            self.sharing.want(0)
+        self.dispatching.rest()
         if books.pending + books.waiting == 0:
             self.steering.phase = CampaignStatus.SETTLING
             self.steering.note = "waits for people whom the calls did not reach" if snapshot.awaits_rows else ""
@@ -276,7 +270,7 @@ class CampaignWorkflow:
         self.sharing.want(0)
         self.state.reason = failure.message
         await self.steering.end_as(CampaignStatus.FAILED)
-        await workflow.wait_condition(lambda: self.lanes.all_done)
+        await workflow.wait_condition(lambda: self.lanes.all_done and self.sharing.is_told)
         raise failure from error
 
     async def _through(self, doing: Coroutine[object, object, T], talking: list[asyncio.Task[None]]) -> T:

@@ -35,6 +35,11 @@ class Lanes:
         return sum(self._running.values())
 
     @property
+    def held(self) -> int:
+        """Lanes of those chunks that have not ended."""
+        return sum(lanes for chunk, lanes in self._running.items() if not chunk.done())
+
+    @property
     def any_done(self) -> bool:
         """Whether a chunk has ended and waits to be collected."""
         return any(chunk.done() for chunk in self._running)

@@ -55,6 +55,18 @@ SETTLE_SECONDS = 300.0
 LONG_WAIT = 5.0
 """Seconds; when nothing is due for longer and no receipt is awaited, the workflow sleeps on a timer."""
 
+ANSWER_WAIT = 2.0
+"""Seconds that a campaign waits for its account's answer before it shows itself as queued."""
+
+KEEP_LANES = 30.0
+"""Seconds; a lane is kept for a target that is due so soon, as giving it back and asking again costs messages."""
+
+TRIAL_WAIT = 1.0
+"""Seconds after which a chunk that has not come back empty has surely found something to do."""
+
+SMALL_TRIALS = 3
+"""Trials in a row that found something, after which all lanes are asked for."""
+
 SHORTEST_WAIT = 0.5
 """Seconds at least between two tries to fill a lane that found nothing due."""
 

@@ -73,9 +73,12 @@ class Steering:
     def is_stopped(self) -> bool:
         """Whether no chunk may start. A cancelled campaign still runs chunks that look up what is unknown."""
         books = self._state.snapshot.books
-        # Calls go on until they end: those whose lane was lost are held again.
-        open_ends = books.unknown + (books.active if self._is_of_calls else 0)
-        return self._state.paused or (self._state.cancelled and open_ends == 0)
+        if not self._state.cancelled or self._state.paused:
+            return self._state.paused
+        if not self._is_of_calls:
+            return books.unknown == 0
+        # Calls go on until they end: those whose lane was lost are held again, once everything else is cancelled.
+        return books.pending + books.waiting > 0 or books.active + books.unknown == 0
 
     @property
     def is_long(self) -> bool:

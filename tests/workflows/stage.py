@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -69,8 +69,11 @@ class Stage:
             yield play
         assert campaign.wrongs == []
 
-    def worker(self, campaign: SimulatedCampaign) -> Worker:
-        """Work on this stage's queue, with a sandbox that refuses imports nobody meant to pass through."""
+    def worker(self, campaign: SimulatedCampaign, *more: Callable[..., Awaitable[object]], slots: int = 200) -> Worker:
+        """Work on this stage's queue, with a sandbox that refuses imports nobody meant to pass through.
+
+        ``more``: activities beside the simulated ones; ``slots``: activities at once.
+        """
         strict = SandboxRestrictions.default.with_import_notification_policy(
             SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
         )
@@ -78,7 +81,8 @@ class Stage:
             self.client,
             task_queue=self.queue,
             workflows=[CampaignWorkflow],
-            activities=campaign.activities,
+            activities=[*campaign.activities, *more],
+            max_concurrent_activities=slots,
             interceptors=[Shield()],
             workflow_runner=SandboxedWorkflowRunner(restrictions=strict),
             max_cached_workflows=self.cached_workflows,
