@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Annotated
 
 import typer
 
 from bench.first_contact import first_contact as measure_first_contact
 from bench.imports import imports as measure_imports
+from bench.lanes import lanes_use as measure_lanes
 from bench.memory import memory as measure_memory
 from bench.pace import pace as measure_pace
 from bench.pause import pause as measure_pause
+from bench.sharing import sharing as measure_sharing
 from bench.throughput import throughput as measure_throughput
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -28,7 +30,7 @@ def names() -> None:
     """List the benches."""
     for command in app.registered_commands:
         told = (command.callback.__doc__ or "").strip() if command.callback else ""
-        print(f"{command.name or '':<12} {told}")
+        print(f"{command.name or '':<13} {told}")
 
 
 @app.command("throughput")
@@ -99,6 +101,41 @@ def memory(
     run(measure_memory(sizes=sizes(targets)), as_json)
 
 
+@app.command("lanes")
+def lanes(
+    *,
+    lanes: int = 50,
+    targets: int = 600,
+    time_scale: Annotated[float, typer.Option(help="0.1: a call of a minute lasts six seconds.")] = 0.1,
+    per_second: Annotated[int, typer.Option(help="Calls that may begin in any second.")] = 50,
+    workers: int = 1,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Share of the time that lanes hold a call while work is waiting, with calls of 30 to 180 s in compressed time."""
+    work = measure_lanes(
+        lanes=lanes,
+        targets=targets,
+        time_scale=time_scale,
+        per_second=per_second,
+        workers=workers,
+        database_url=database_url,
+    )
+    run(work, as_json)
+
+
+@app.command("sharing")
+def sharing(
+    *,
+    time_scale: Annotated[float, typer.Option(help="0.05: a call of a minute lasts three seconds.")] = 0.05,
+    workers: int = 1,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Four campaigns on an account with 5 calls at once, 1 start a second and 2 campaigns at once."""
+    run(measure_sharing(time_scale=time_scale, workers=workers, database_url=database_url), as_json)
+
+
 def sizes(text: str) -> tuple[int, ...]:
     """Read sizes such as ``10000,100000``; nothing is none."""
     try:
@@ -108,14 +145,28 @@ def sizes(text: str) -> tuple[int, ...]:
 
 
 def run(work: Coroutine[object, object, Mapping[str, object]], as_json: bool) -> None:  # noqa: FBT001 - as typed
-    """Run a bench and print what it found."""
+    """Run a bench and print what it found; exits with 1 where a promise did not hold."""
     found = asyncio.run(work)
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        for name, value in found.items():
-            print(f"{name:<46} {value}")
+        print("\n".join(lines(found)))
     time.sleep(0.5)  # the Temporal SDK's native threads can abort a process that exits right after its last call
+    promised = found.get("promised")
+    if isinstance(promised, Mapping) and not all(promised.values()):
+        raise typer.Exit(1)
+
+
+def lines(found: Mapping[str, object], indent: str = "") -> Iterator[str]:
+    """Show what a bench found, one figure a line; of what was to hold or to be reached, whether that came true."""
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            yield f"{indent}{name}"
+            judged = name in {"promised", "reached"}
+            yield from (f"  {'yes' if held else 'NO':<4}{what}" for what, held in value.items() if judged)
+            yield from () if judged else lines(value, indent + "  ")
+        else:
+            yield f"{indent}{name:<{46 - len(indent)}} {value}"
 
 
 if __name__ == "__main__":

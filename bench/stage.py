@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,6 +111,16 @@ class Stage:
         return events, runs
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a stage is set up with, once the addresses of its parts are known."""
+
+    sandbox: Mapping[str, object]
+    """Settings of the sandbox."""
+    environment: Mapping[str, str]
+    """Settings of ours."""
+
+
 @asynccontextmanager
 async def staged(
     *,
@@ -121,30 +131,53 @@ async def staged(
     account: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Stage]:
-    """Start a stack in a temporary folder; ``account`` are settings of the account, such as ``PER_SECOND``."""
+    """Start a stack for texts; ``account`` are settings of the account, such as ``PER_SECOND``."""
+
+    def texts(sandbox: str, web: str) -> Surroundings:
+        wanted = sandbox_environment(sandbox, web, TENANT) | of_account(account or {}) | dict(environment or {})
+        if not receipts:
+            del wanted["CLARION_PUBLIC_URL"]
+        return Surroundings({"mix": {"twilio": {}}}, wanted)
+
+    options = ["--latency", str(latency_ms)]
+    async with raised(texts, options=options, workers=workers, database_url=database_url, web=receipts) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def raised(
+    surroundings: Callable[[str, str], Surroundings],
+    *,
+    options: Sequence[str],
+    workers: int,
+    database_url: str | None,
+    web: bool,
+) -> AsyncIterator[Stage]:
+    """Start a stack in a temporary folder; ``surroundings`` gets the addresses of the sandbox and of the web door."""
     with tempfile.TemporaryDirectory(prefix="clarion-bench-", ignore_cleanup_errors=True) as folder:
         async with Stack(Path(folder)) as stack:
             url = database_url or f"sqlite:///{folder}/clarion.db"
             await asyncio.to_thread(prepare_database, url)
             stack.environment |= {"CLARION_DATABASE_URL": url, "CLARION_TENANT": TENANT, "CLARION_TASK_QUEUE": TENANT}
             await stack.start_temporal(free_port(), free_port())
-            sandbox = await stack.start_sandbox(options=["--latency", str(latency_ms)])
-            await asyncio.to_thread(ask, f"{sandbox}/_sandbox/settings", {"mix": {"twilio": {}}})
-            web = free_port()
-            wanted = sandbox_environment(sandbox, f"http://{HOST}:{web}", TENANT)
-            prefix = f"CLARION_ACCOUNTS__{TENANT.upper()}__"
-            wanted |= {f"{prefix}{name}": value for name, value in (account or {}).items()}
-            if not receipts:
-                del wanted["CLARION_PUBLIC_URL"]
-            stack.environment |= wanted | dict(environment or {})
+            sandbox = await stack.start_sandbox(options=options)
+            port = free_port()
+            wanted = surroundings(sandbox, f"http://{HOST}:{port}")
+            await asyncio.to_thread(ask, f"{sandbox}/_sandbox/settings", wanted.sandbox)
+            stack.environment |= wanted.environment
             settings = stack.settings()
-            if receipts:
-                await stack.start_web(web)
+            if web:
+                await stack.start_web(port)
             for number in range(1, workers + 1):
                 await stack.start_worker(number)
             async with Installation.open(settings) as installation:
                 await _until_workers_poll(workers)
                 yield Stage(stack, sandbox, installation)
+
+
+def of_account(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings of the stage's account, such as ``PER_SECOND``, as the environment names them."""
+    return {f"CLARION_ACCOUNTS__{TENANT.upper()}__{name}": value for name, value in settings.items()}
 
 
 async def _until_workers_poll(workers: int) -> None:

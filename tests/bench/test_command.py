@@ -22,7 +22,8 @@ def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_benches_are_listed(tmp_path: Path) -> None:
     done = bench(tmp_path, "list")
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    assert names == ["list", "throughput", "import", "first-contact", "pace", "pause", "memory"]
+    benches = ["throughput", "import", "first-contact", "pace", "pause", "memory", "lanes", "sharing"]
+    assert names == ["list", *benches]
 
 
 def test_throughput_compares_three_ways_of_sending_in_one_run(tmp_path: Path) -> None:
@@ -43,3 +44,20 @@ def test_the_import_accepts_every_clean_row(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert (found["csv_1200"]["accepted"], found["xlsx_300"]["accepted"]) == (1200, 300)
     assert found["csv_1200"]["rows_per_second"] > 0
+
+
+def test_lane_use_is_measured_with_calls_that_all_take_place(tmp_path: Path) -> None:
+    few = ["--lanes", "4", "--targets", "12", "--time-scale", "0.02", "--per-second", "10"]
+    done = bench(tmp_path, "lanes", "--json", *few)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["promised"] == {
+        "at most 4 calls at once": True,
+        "at most 10 calls begin in any second": True,
+    }
+    assert 0 < found["lane_use"] <= 1
+    assert found["most_calls_at_once"] == 4
+    assert found["events_per_target"]["campaign"] > 0
+    assert found["events_per_target"]["account"] > 0
+    assert found["idle_between_two_calls_ms"]["over_at_the_provider_to_known_here"] > 0
+    assert list(tmp_path.glob("clarion-bench-*")) == []
