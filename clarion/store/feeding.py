@@ -157,7 +157,7 @@ def _given_up(connection: Connection, child: _Child, spec: CampaignSpec, positio
     outcomes = frozenset(spec.feed.outcomes if spec.feed is not None else ())
     known = {row.parent_position for row in _KNOWN.fetch(connection, (child.key,), positions)}
     rows = _GIVEN_UP.fetch(connection, (child.parent_key, TargetState.FAILED.value), sorted(positions - known))
-    return [row for row in rows if row.outcome in outcomes]
+    return sorted((row for row in rows if row.outcome in outcomes), key=lambda row: row.position)
 
 
 def _add(posting: Posting, key: int, spec: CampaignSpec, rows: Sequence[Row[Any]]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,8 +15,10 @@ from clarion.domain.target import Outcome
 from clarion.store.call_limits import DAY
 from clarion.store.claims import OpenChunk
 from clarion.store.entries import Answer, Granted, Intend, Refusal, TooEarly, TooOften, Withdraw
+from clarion.store.ledger import LedgerPage
+from clarion.store.store import Store
 from tests.store.call_scene import MOST, call, ended, placed, same_people, tell
-from tests.store.scene import Scene, rejected, unknown
+from tests.store.scene import GRACE, Scene, rejected, unknown
 
 MakeScene = Callable[..., Scene]
 TWICE = {"per_person_per_day": 2, "per_second": 1000}
@@ -69,6 +73,34 @@ def test_two_asks_in_one_commit_count_each_other(make_calls: MakeScene) -> None:
     answers = scene.post(*(Intend(t.key, c.fence, MOST) for t, c in zip(targets, chunks, strict=True)))
     assert isinstance(answers[0], Granted)
     assert answers[1] == TooOften(scene.now + DAY)
+
+
+def test_campaigns_on_two_accounts_that_ask_at_once_count_each_other(make_calls: MakeScene, database_url: str) -> None:
+    """Their paces are apart, so nothing else makes one wait for the other."""
+    people, most = range(1, 31), {"per_person_per_day": 1, "per_second": 100_000}
+    scene = make_calls(30, limits=most)
+    scenes = scene, same_people(scene, *people, limits=most, account="second")
+    starting = threading.Barrier(2)
+
+    def ask_for_all(scene: Scene) -> set[str]:
+        store = Store(database_url, tenant="nobody", grace=GRACE)
+        page, granted = LedgerPage(store.database, {}, GRACE), set()
+        opened = scene.open_chunk()
+        claimed = scene.claim(opened, 30)
+        starting.wait(60)
+        for target in claimed:
+            (answer,) = page.commit([Intend(target.key, opened.fence, MOST)], scene.now)
+            if isinstance(answer, Granted):
+                granted.add(target.address)
+            else:
+                assert isinstance(answer, TooOften)
+        store.close()
+        return granted
+
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(ask_for_all, scenes)
+    assert len(one | other) == 30
+    assert one & other == set()
 
 
 def test_texts_and_other_people_do_not_count(make_calls: MakeScene, make_scene: MakeScene) -> None:
