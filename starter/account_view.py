@@ -14,17 +14,12 @@ def account_view(name: str, state: AccountState) -> RenderableType:
     limits = state.limits
     held = sum(holder.bound for holder in state.holders.values())
     head = Text.assemble((name, "bold"), f"  {held} of {limits.lanes} lanes held")
-    rates = ", ".join(
-        f"{rate:g} {span}"
-        for rate, span in (
-            (limits.per_second, "a second"),
-            (limits.per_minute, "a minute"),
-            (limits.per_hour, "an hour"),
-        )
-        if rate
-    )
+    spans = ((limits.per_second, "a second"), (limits.per_minute, "a minute"), (limits.per_hour, "an hour"))
+    rates = ", ".join(f"{rate:,g} {word}" for rate, word in spans if rate)
     parts: list[RenderableType] = [head]
-    parts.append(Text(f"{rates or 'any number'} of calls · {limits.campaigns} campaigns at once", "dim"))
+    rates = f"new calls: {rates}" if rates else "new calls: as many as there are lanes"
+    campaigns = f"{limits.campaigns} {'campaign' if limits.campaigns == 1 else 'campaigns'} at once, others are queued"
+    parts.append(Text(f"{rates} · {campaigns}", "dim"))
     if limits.inbound_reserve:
         parts.append(Text(f"{limits.inbound_reserve:.0%} of {limits.concurrency} kept free for callers", "dim"))
     if not state.holders:

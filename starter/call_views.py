@@ -15,7 +15,7 @@ SPEAKERS = {Speaker.AGENT: ("agent", "cyan"), Speaker.PERSON: ("person", "green"
 
 
 def transcript_view(line: TranscriptLine) -> RenderableType:
-    """Draw one call: whose it was, how it ended, and every turn."""
+    """Draw one call: whose it was, how it ended, and every turn. Print it uncropped, so that its links stay whole."""
     head = Text.assemble((f"target {line.position}", "bold"), f" · {line.address or 'no number'} · ")
     head.append((line.outcome or "under way").replace("_", " "), "bold")
     if line.duration is not None:
@@ -36,13 +36,13 @@ def transcript_view(line: TranscriptLine) -> RenderableType:
     if line.analysis:
         parts.append(Text(", ".join(f"{name}: {value}" for name, value in line.analysis.items()), "dim"))
     if line.recording_url:
-        parts.append(Text(line.recording_url, "dim"))
+        parts.append(Text(line.recording_url, "dim", no_wrap=True, overflow="ignore"))
     return Group(*parts)
 
 
 def summary_view(summary: CallSummaryLine) -> RenderableType:
     """Draw the sums of a campaign's calls."""
-    parts: list[RenderableType] = [Text(f"{summary.calls:,} calls", "bold")]
+    parts: list[RenderableType] = [Text(f"{summary.calls:,} {'call' if summary.calls == 1 else 'calls'}", "bold")]
     outcomes = new_table("outcome", "calls", right=("calls",))
     for outcome, n in summary.outcomes.items():
         outcomes.add_row(outcome.replace("_", " "), f"{n:,}")

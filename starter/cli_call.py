@@ -7,13 +7,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clarion.domain.errors import BadInput
 from starter.cli_frame import FAILED, CampaignId, Json, err, installation, looking, out, print_json, run, say
 from starter.cli_frame import print_json_list as print_list
+
+if TYPE_CHECKING:
+    from clarion.domain.campaign import CampaignSpec
 
 
 def call(
@@ -65,6 +68,8 @@ async def _call(
     from clarion.domain.campaign import parse_spec
     from clarion.domain.phone import normalize_phone
 
+    if target.region is None and not target.number.strip().startswith("+"):
+        raise BadInput(f'"{target.number}" has no country code; write it like +14155550123, or give --region US')
     number = normalize_phone(target.number, target.region)  # says at once what is wrong with it
     with tempfile.TemporaryDirectory(prefix="clarion-call-") as folder:
         file = Path(folder) / "call.jsonl"
@@ -81,6 +86,7 @@ async def _call(
                 "retry": {"attempts": 1},
             }
         )
+        _require_variables(spec, row)
         async with installation() as opened:
             name = (await opened.campaigns.start(spec)).ref.campaign_id
             started.append(name)
@@ -89,9 +95,48 @@ async def _call(
                 return 0
             from starter.views import follow as watch
 
-            progress = await watch(opened.campaigns, name, console=err() if as_json else out())
-    _show(name, as_json=as_json)
+            console = err() if as_json else out()
+            progress = await watch(opened.campaigns, name, console=console, until_final=False)
+    _tell(name, as_json=as_json)
     return 0 if progress.books.succeeded else FAILED
+
+
+def _require_variables(spec: CampaignSpec, row: Mapping[str, str]) -> None:
+    from clarion.domain.call import ScriptWriter
+
+    mentioned = ScriptWriter(spec.call).variables if spec.call is not None else frozenset[str]()
+    if missing := sorted(mentioned - row.keys()):
+        raise BadInput(f"the texts use {{{{ {missing[0]} }}}}, which nothing gives; add --var {missing[0]}=…")
+
+
+def _tell(name: str, *, as_json: bool) -> None:
+    """Show what came of a single call: how it ended, and what was said."""
+    from starter.looking import SingleCall
+    from starter.why import why
+
+    with looking() as look:
+        found = why(look, name, "1")
+        calls = look.calls(look.find(name).ref.key, 1)
+        call = calls[-1] if calls else None
+    if as_json:
+        target = found.target
+        print_json(
+            SingleCall(
+                campaign_id=name,
+                state=target.state,
+                outcome=target.outcome,
+                answer=found.answer,
+                call=call,
+            )
+        )
+        return
+    console = out()
+    console.print()
+    if call is not None:
+        from starter.call_views import transcript_view
+
+        console.print(transcript_view(call), crop=False)
+    console.print(found.answer, markup=False, soft_wrap=True)
 
 
 def _pair(given: str) -> tuple[str, str]:
@@ -135,6 +180,6 @@ def _show(campaign_id: str, *, only_summary: bool = False, as_json: bool = False
         console = out()
         if not only_summary:
             for transcript in look.transcripts(campaign_id):
-                console.print(transcript_view(transcript))
+                console.print(transcript_view(transcript), crop=False)
                 console.print()
         console.print(summary_view(look.call_summary(campaign_id)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import typer
 import yaml
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.text import Text
 
-from clarion.domain.campaign import CampaignSpec, CampaignStatus
+from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
 from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
@@ -31,6 +32,10 @@ class Page(BaseModel):
 
     progress: Progress
     account: str
+    parent: str | None
+    """The campaign of calls that these texts follow."""
+    texts: str | None
+    """The campaign of texts that follows these calls."""
     spec: CampaignSpec
     workflow_id: str
     web_ui: str | None
@@ -47,6 +52,8 @@ async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool
     page = Page(
         progress=look.progress(campaign_id),
         account=campaign.account,
+        parent=campaign.spec.feed.campaign if campaign.spec.feed else None,
+        texts=next(iter(look.followers(campaign_id)), None),
         spec=campaign.spec,
         workflow_id=workflow_id(campaign),
         web_ui=web_ui(opened.settings, campaign, namespace),
@@ -59,9 +66,13 @@ async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool
     console = out()
     now = time.time()
     console.print(campaign_panel(Sight(page.progress, (), now, warning=page.temporal), width=console.width))
-    for part in (_rules(page), _log(page, now)):
-        console.print()
-        console.print(part)
+    console.print()
+    for line in _lineage(page):
+        console.print(line)
+    console.print()
+    console.print(_rules(page), soft_wrap=True)  # a link that is broken can be followed by nobody
+    console.print()
+    console.print(_log(page, now))
 
 
 def web_ui(settings: Settings, campaign: Campaign, namespace: str) -> str | None:
@@ -84,7 +95,19 @@ async def _word_of_temporal(opened: Installation, campaign: Campaign) -> tuple[s
         return str(error), "default"
 
 
-def _rules(page: Page) -> RenderableType:
+def _lineage(page: Page) -> Iterator[Text]:
+    """Say through which account, and what campaign comes before or after this one."""
+    name = page.account
+    how = f"; who holds its lanes: clarion account {name}" if page.spec.channel is Channel.CALL else ""
+    yield Text.assemble(("account ", "dim"), name, (how, "dim"))
+    if page.parent is not None and page.spec.feed is not None:
+        reasons = " or ".join(outcome.replace("_", " ") for outcome in page.spec.feed.outcomes)
+        yield Text.assemble(("texts those whom ", "dim"), (page.parent, "bold"), (f" did not reach: {reasons}", "dim"))
+    if page.texts is not None:
+        yield Text.assemble(("texts to those not reached ", "dim"), (page.texts, "bold"))
+
+
+def _rules(page: Page) -> Text:
     rules = page.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     text = yaml.safe_dump(rules, sort_keys=False, allow_unicode=True, width=100).rstrip()
     shown = Text.assemble(("rules\n", "dim"), text)

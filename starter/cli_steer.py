@@ -60,7 +60,8 @@ def cancel(
             if as_json:
                 print_json(await opened.campaigns.progress(campaign_id))
             else:
-                say(f"{campaign_id}: is being cancelled; see the end with `clarion watch {campaign_id}`")
+                way = "; calls under way are hung up" if hang_up else ""
+                say(f"{campaign_id}: is being cancelled{way}; see the end with `clarion watch {campaign_id}`")
 
     run(work())
 

@@ -79,7 +79,7 @@ async def _show_calls(campaigns: Campaigns, campaign: Campaign, console: Console
     spoken = (line for line in looking.transcripts(name) if line.outcome == Outcome.ANSWERED and line.turns)
     if example := next(spoken, None):
         console.print(f"\n[dim]one of them; all:[/] clarion transcripts {name}")
-        console.print(transcript_view(example))
+        console.print(transcript_view(example), crop=False)
     if campaign.spec.fallback is not None:
         console.print("\n[dim]texts to those who were not reached:[/]")
         await views.follow(campaigns, fallback_id(name), console=console)

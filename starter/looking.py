@@ -42,6 +42,8 @@ class CampaignLine(View):
     channel: Channel
     status: CampaignStatus
     reason: str
+    parent: str | None = None
+    """The campaign of calls that these texts follow."""
     total: int
     percent: float
     created_at: float
@@ -137,6 +139,18 @@ class TranscriptLine(View):
     analysis: dict[str, str]
 
 
+class SingleCall(View):
+    """What came of one call that somebody asked for."""
+
+    campaign_id: str
+    state: TargetState
+    outcome: str | None
+    answer: str
+    """The same in a sentence."""
+    call: TranscriptLine | None
+    """None: nobody was called."""
+
+
 class CallSummaryLine(View):
     """What all calls of a campaign came to."""
 
@@ -194,8 +208,13 @@ class Looking:
         return progress_of(campaign, self.store.campaigns.snapshot(campaign.ref.key, self.clock()))
 
     def campaigns(self, limit: int = 50) -> list[CampaignLine]:
-        """List the newest campaigns, the newest first."""
-        return [self._line(campaign) for campaign in self.store.campaigns.list(self.tenant, limit=limit)]
+        """List the newest campaigns, the newest first; texts that follow calls stand below these."""
+        lines = [self._line(campaign) for campaign in self.store.campaigns.list(self.tenant, limit=limit)]
+        return _below_their_parents(lines)
+
+    def followers(self, campaign_id: str) -> Sequence[str]:
+        """Name the campaigns that follow one. Raises NotFound."""
+        return self.store.campaigns.followers(self.find(campaign_id).ref.key)
 
     def lines(self, campaign_id: str, most: int) -> list[Line]:
         """Return the last of a campaign's log, without personal data. Raises NotFound."""
@@ -257,6 +276,10 @@ class Looking:
         row = self.store.targets.get(key, position)
         return None if row is None else TargetLine.model_validate(row)
 
+    def calls(self, key: int, position: int) -> list[TranscriptLine]:
+        """Return what is known of all calls to a target, in order."""
+        return [TranscriptLine.model_validate(record) for record in self.store.calls.of_target(key, position)]
+
     def attempts(self, key: int, position: int) -> list[AttemptLine]:
         """Return all attempts at a target, in order."""
         return [AttemptLine.model_validate(row) for row in self.store.targets.attempts_of(key, position)]
@@ -271,7 +294,19 @@ class Looking:
     def _line(self, campaign: Campaign) -> CampaignLine:
         progress = progress_of(campaign, self.store.campaigns.snapshot(campaign.ref.key, self.clock()))
         known = progress.model_dump(include=set(CampaignLine.model_fields) & set(Progress.model_fields))
-        return CampaignLine(**known, total=progress.books.total, created_at=campaign.created_at)
+        feed = campaign.spec.feed
+        parent = None if feed is None else feed.campaign
+        return CampaignLine(**known, parent=parent, total=progress.books.total, created_at=campaign.created_at)
+
+
+def _below_their_parents(lines: Sequence[CampaignLine]) -> list[CampaignLine]:
+    there = {line.campaign_id for line in lines}
+    children: dict[str, list[CampaignLine]] = {}
+    for line in lines:
+        if line.parent in there:
+            children.setdefault(line.parent, []).append(line)
+    top = [line for line in lines if line.parent not in there]
+    return [line for parent in top for line in (parent, *children.get(parent.campaign_id, ()))]
 
 
 def first(targets: Iterator[TargetLine], limit: int) -> Iterator[TargetLine]:

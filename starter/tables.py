@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,43 +16,51 @@ from starter.panels import STATE_STYLES, status_style
 from starter.times import clock
 from starter.why import Why
 
+CHILD = "└─"
+"""Before the id of a campaign that follows the one above it."""
 
-def new_table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """Start a table; the columns named in ``right`` hold numbers."""
+WIDEST_ID = 36
+"""Columns that an id may take before it is broken."""
+
+
+def new_table(*columns: str, right: Iterable[str] = (), whole: Iterable[str] = ()) -> Table:
+    """Start a table; the columns named in ``right`` hold numbers, and nothing in those in ``whole`` is broken."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
     return table
 
 
 def campaign_table(campaigns: Sequence[CampaignLine], now: float, zone: tzinfo | None = None) -> Table:
     """List campaigns."""
     table = new_table("id", "name", "channel", "status", "targets", "done", "created", right=("targets", "done"))
+    longest = max((len(line.campaign_id) + len(CHILD) * bool(line.parent) for line in campaigns), default=0)
+    table.columns[0].no_wrap = longest <= WIDEST_ID  # an id is there to be copied
     for line in campaigns:
         status = Text(line.status.value, status_style(line.status))
         created = clock(line.created_at, now, zone)
         done = f"{line.percent:.1f} %" if line.total else "–"
-        table.add_row(
-            Text(line.campaign_id, "bold"), Text(line.name), line.channel, status, f"{line.total:,}", done, created
-        )
+        name = Text.assemble((CHILD if line.parent else "", "dim"), (line.campaign_id, "bold"))
+        table.add_row(name, Text(line.name), line.channel, status, f"{line.total:,}", done, created)
     return table
 
 
 def target_table(targets: Iterable[TargetLine], now: float, zone: tzinfo | None = None) -> Table:
     """List targets."""
-    table = new_table(
-        "target", "row", "address", "state", "outcome", "why", "due", "tries", right=("target", "row", "tries")
-    )
+    numbers = ("target", "row", "tries")
+    whole = (*numbers, "address", "state")
+    table = new_table("target", "row", "address", "state", "outcome", "tries", "why", right=numbers, whole=whole)
     for target in targets:
+        due = f"due {clock(target.due_at, now, zone)}" if target.due_at else ""
         table.add_row(
             f"{target.position}",
             f"{target.row}",
             target.address or "–",
             state_text(target.state),
             (target.outcome or "–").replace("_", " "),
-            Text(_known(target)),
-            clock(target.due_at, now, zone) if target.due_at else "",
             f"{target.attempts}",
+            Text("; ".join(part for part in (due, _known(target)) if part)),
         )
     return table
 
@@ -63,6 +71,8 @@ def state_text(state: TargetState) -> Text:
 
 
 def _known(target: TargetLine) -> str:
+    if target.state is TargetState.ACTIVE:
+        return ""  # what is known is of an earlier try
     code = f"{target.provider_code}: " if target.provider_code and target.detail else ""
     return code + (target.detail or target.reason or "")
 

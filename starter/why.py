@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from clarion.domain.books import Books
-from clarion.domain.campaign import CampaignStatus
-from clarion.domain.errors import BadInput, NotFound
-from clarion.domain.phone import candidate_zones, normalize_phone
+from clarion.domain.call import Stage
+from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.domain.errors import NotFound
+from clarion.domain.phone import candidate_zones
+from clarion.domain.retry import RETRYABLE
 from clarion.domain.target import Outcome, TargetState
 from clarion.domain.window import TARGET, WEEK, Window, next_opening
 from clarion.store.campaigns import Campaign
 from clarion.store.targets import RETRYABLE_OUTCOMES
-from starter.looking import AttemptLine, EventLine, Looking, TargetLine, View
+from starter.looking import AttemptLine, EventLine, Looking, TargetLine, TranscriptLine, View
 from starter.times import clock, span, when
+from starter.which import nobody, positions
 
+STAGES = {Stage.PLACED: "dialling", Stage.RINGING: "ringing", Stage.ANSWERED: "talking", Stage.ENDED: "has ended"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
-_ROW = re.compile(r"row\s*[:=]?\s*(\d{1,12})", re.IGNORECASE)
-LONGEST_POSITION = 7
-"""Digits; more of them are a phone number."""
 
 
 class Why(View):
@@ -48,13 +47,16 @@ def why(looking: Looking, campaign_id: str, wanted: str, zone: tzinfo | None = N
     key = campaign.ref.key
     found = [target for target in (looking.target(key, p) for p in positions(looking, campaign, wanted)) if target]
     if not found:
-        raise NotFound(_nobody(campaign, wanted))
+        raise NotFound(nobody(campaign, wanted))
     # The row that counts, not the duplicates that were skipped because of it.
     target = next((t for t in found if t.state is not TargetState.SKIPPED), found[0])
     attempts = looking.attempts(key, target.position)
     snapshot = looking.store.campaigns.snapshot(key, looking.clock())
     ahead = _standing_before(looking, key, target, snapshot.books)
-    case = Case(campaign, target, attempts, ahead, snapshot.per_minute, looking.clock(), zone)
+    calls = looking.calls(key, target.position) if campaign.spec.channel is Channel.CALL else []
+    texts = looking.followers(campaign_id) if campaign.spec.fallback is not None else ()
+    follows = texts[0] if texts else ""
+    case = Case(campaign, target, attempts, ahead, snapshot.per_minute, looking.clock(), zone, calls, follows)
     answer = ANSWERS[target.state](case)
     return Why(
         campaign_id=campaign_id,
@@ -64,45 +66,6 @@ def why(looking: Looking, campaign_id: str, wanted: str, zone: tzinfo | None = N
         attempts=attempts,
         events=[EventLine.model_validate(event) for event in looking.store.events.of_target(key, target.position)],
         also=tuple(t.position for t in found if t is not target),
-    )
-
-
-def positions(looking: Looking, campaign: Campaign, wanted: str) -> list[int]:
-    """Find where ``wanted`` stands in a campaign. Raises BadInput when it can be read as nothing."""
-    text = wanted.strip()
-    key = campaign.ref.key
-    if row := _ROW.fullmatch(text):
-        return _positions_of_row(looking, key, campaign.total, int(row[1]))
-    if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
-        return [int(text)]
-    try:
-        address = normalize_phone(text, campaign.spec.audience.region)
-    except BadInput as error:
-        message = f"{error}; name a target by its position (17), its row in the file (row:17) or its phone number"
-        raise BadInput(message) from None
-    return looking.store.targets.positions_of(key, address)
-
-
-def _positions_of_row(looking: Looking, key: int, total: int, row: int) -> list[int]:
-    """Files follow each other in the order of their numbers, and rows in a file too: so a few looks find the place."""
-    found = []
-
-    def place(position: int) -> tuple[int, int]:
-        target = looking.store.targets.get(key, position)
-        return (0, 0) if target is None else (target.file_id, target.row)
-
-    for file in looking.store.files.of_campaign(key):
-        position = 1 + bisect_left(range(1, total + 1), (file.id, row), key=place)
-        if position <= total and place(position) == (file.id, row):
-            found.append(position)
-    return found
-
-
-def _nobody(campaign: Campaign, wanted: str) -> str:
-    known = f"it has positions 1 to {campaign.total:,}" if campaign.total else "its audience has not been read yet"
-    return (
-        f'campaign "{campaign.ref.campaign_id}" has no target "{wanted.strip()}"; {known}, and `clarion targets '
-        f"{campaign.ref.campaign_id}` lists them"
     )
 
 
@@ -133,6 +96,16 @@ class Case:
     per_minute: float
     now: float
     zone: tzinfo | None
+    calls: list[TranscriptLine]
+    """What is known of its calls, if it is called."""
+    texts: str
+    """The campaign of texts that follows this one, if any does."""
+
+    @property
+    def call(self) -> TranscriptLine | None:
+        """What is known of the last call."""
+        last = self.last
+        return next((call for call in self.calls if last is not None and call.number == last.number), None)
 
     @property
     def last(self) -> AttemptLine | None:
@@ -211,14 +184,24 @@ def _active(case: Case) -> Answer:
         return Answer(f"being contacted: attempt {last.number if last else 1} is under way, without an answer yet")
     said = f"status {last.provider_status}" if last.provider_status else "no status"
     if last.outcome == Outcome.PLACED:
-        began = clock(last.slot_at, case.now, case.zone)
-        held = "its end is awaited" if due is None else "its lane was lost, and the next free one takes it over"
-        return Answer(f"being called since {began} ({said}, reference {last.provider_reference or 'unknown'}); {held}")
+        return _called(case, last, said)
     where = f", reference {last.provider_reference}" if last.provider_reference else ""
     accepted = f"accepted by the provider at {clock(last.ended_at or case.now, case.now, case.zone)} ({said}{where})"
     if due is None:
         return Answer(f"{accepted}; its receipt is awaited")
     return Answer(f"{accepted}; its receipt is awaited until {case.when(due)}, then `sent` is the last word", due)
+
+
+def _called(case: Case, last: AttemptLine, said: str) -> Answer:
+    call, due = case.call, case.target.due_at
+    stage = STAGES.get(call.stage, "") if call is not None and call.stage is not None else ""
+    known = ", ".join(part for part in (stage, said, f"reference {last.provider_reference or 'unknown'}") if part)
+    called = f"being called since {clock(last.slot_at, case.now, case.zone)} ({known})"
+    if due is None:
+        return Answer(f"{called}; its end is awaited")
+    if due > case.now:
+        return Answer(f"{called}; its provider is asked how it went at {case.when(due)}", due)
+    return Answer(f"{called}; no lane attends to it, and the next free one takes it over")
 
 
 def _unknown(case: Case) -> Answer:
@@ -237,16 +220,34 @@ def _succeeded(case: Case) -> Answer:
     tries = f", with the {_ordinal(case.target.attempts)} attempt" if case.target.attempts > 1 else ""
     if case.target.outcome == "sent":
         return Answer(f"sent{at}{tries}: the provider accepted it, and no receipt said more")
-    return Answer(f"{(case.target.outcome or 'reached').replace('_', ' ')}{at}{tries}")
+    if case.target.outcome == Outcome.VOICEMAIL:
+        return Answer(f"left a message on its voicemail{at}{tries}")
+    duration = case.call.duration if case.call is not None else None
+    talked = f", and talked for {span(duration)}" if duration else ""
+    return Answer(f"{(case.target.outcome or 'reached').replace('_', ' ')}{at}{tries}{talked}")
 
 
 def _failed(case: Case) -> Answer:
     tries = f" after {case.target.tries} tries" if case.target.tries > 1 else ""
-    told = f"{case.outcome()}{tries}"
+    told = f"failed: {case.outcome()}{tries}{_no_more_tries(case)}"
+    if case.texts and case.campaign.spec.fallback and case.target.outcome in case.campaign.spec.fallback.on:
+        told += f"; a text follows in campaign {case.texts}"
     if case.target.outcome in set(RETRYABLE_OUTCOMES):
         again = f"clarion retry {case.campaign.ref.campaign_id} --outcome {case.target.outcome}"
-        return Answer(f"failed: {told}; try it again with `{again}`")
-    return Answer(f"failed: {told}; another try would not help")
+        return Answer(f"{told}; try it again with `{again}`")
+    return Answer(f"{told}; another try would not help")
+
+
+def _no_more_tries(case: Case) -> str:
+    """Say which rule of the campaign ended the tries, if one did."""
+    rules, word = case.campaign.spec.retry, case.target.outcome or ""
+    if word not in RETRYABLE:
+        return ""
+    if word not in rules.retried:
+        return f", after which its campaign does not try again (retry.on: {', '.join(rules.on) or 'nothing'})"
+    special = rules.per_outcome.get(Outcome(word))
+    most = (special.attempts if special else None) or rules.attempts
+    return f", and more than {most} are not made" if most > 1 and case.target.tries >= most else ""
 
 
 def _skipped(case: Case) -> Answer:

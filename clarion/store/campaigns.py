@@ -119,6 +119,12 @@ class Campaigns:
             query = select(campaigns).where(campaigns.c.tenant == tenant).order_by(campaigns.c.key.desc()).limit(limit)
             return [_campaign(row) for row in connection.execute(query)]
 
+    def followers(self, key: int) -> Sequence[str]:
+        """The ids of the campaigns that follow a campaign, in the order in which they were made."""
+        query = select(campaigns.c.campaign_id).where(campaigns.c.parent_key == key).order_by(campaigns.c.key)
+        with self._database.read() as connection:
+            return connection.execute(query).scalars().all()
+
     def is_open(self, key: int) -> bool:
         """Whether new contacts may start."""
         with self._database.read() as connection:

@@ -10,6 +10,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from activities.feeding import fallback_id, fallback_spec
 from clarion.audience.checks import RowChecker
 from clarion.audience.source import open_audience
 from clarion.contracts import CampaignRef
@@ -17,7 +18,7 @@ from clarion.domain.attempt import AttemptId, Verdict
 from clarion.domain.call import CallFacts
 from clarion.domain.campaign import CampaignStatus, parse_spec
 from clarion.domain.target import Outcome
-from clarion.store.claims import Execution
+from clarion.store.claims import Execution, OpenChunk
 from clarion.store.entries import Granted, Intend, Record, Withdraw
 from clarion.store.ledger import LedgerPage
 from clarion.store.migrate import migrate
@@ -49,6 +50,7 @@ VOICEMAIL = Verdict(
     Outcome.VOICEMAIL, final=True, retryable=True, provider_status="ended", detail="a voicemail answered"
 )
 BUSY = Verdict(Outcome.BUSY, final=True, retryable=True, provider_status="not_connected", detail="the line was busy")
+HUNG_UP = Verdict(Outcome.CANCELLED, final=True, provider_status="ended")
 NO_ANSWER = Verdict(Outcome.NO_ANSWER, final=True, retryable=True, provider_status="not_connected")
 LOST = Verdict(Outcome.UNKNOWN, final=False, detail="no answer within 10 s")
 
@@ -83,12 +85,14 @@ class OneCampaign:
     def run(self) -> None:
         self.status(CampaignStatus.RUNNING, open_=True)
 
+    def open_chunk(self, at: float = NOW) -> OpenChunk:
+        self.chunks += 1
+        return self.store.claims.open_chunk(self.ref.key, self.chunks, Execution(at, 1, "test"), at)
+
     def intend(self, count: int = 1, at: float = NOW, price: int = PRICE) -> list[AttemptId]:
         """Claim due targets and write intents for them."""
-        self.chunks += 1
-        key = self.ref.key
-        opened = self.store.claims.open_chunk(key, self.chunks, Execution(at, 1, "test"), at)
-        targets = self.store.claims.claim(key, self.chunks, opened.fence, count, at)
+        opened = self.open_chunk(at)
+        targets = self.store.claims.claim(self.ref.key, self.chunks, opened.fence, count, at)
         answers = self.page.commit([Intend(target.key, opened.fence, price) for target in targets], at)
         return [answer.attempt for answer in answers if isinstance(answer, Granted)]
 
@@ -111,6 +115,13 @@ class OneCampaign:
         """Record what the provider says of a call."""
         known = CallFacts(**facts)  # type: ignore[arg-type]  # fields by name
         self.page.commit([Record(attempt, verdict, known)], at)
+
+    def texts(self) -> str:
+        """Make the campaign of texts that follows this one, as a worker does, and return its id."""
+        parent = self.store.campaigns.get(self.ref.key)
+        name = fallback_id(parent.ref.campaign_id)
+        self.store.feeding.create_child(parent.ref, fallback_spec(parent), name, NOW)
+        return name
 
     def withdraw(self, due_at: float, why: str) -> None:
         (attempt,) = self.intend()

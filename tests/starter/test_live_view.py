@@ -180,7 +180,7 @@ def test_following_outlives_a_database_that_is_away_for_a_while(place: Place) ->
             (place.folder / f"clarion.db{suffix}").unlink(missing_ok=True)
         database.rename(away)
         database.mkdir()
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.5)
         database.rmdir()
         away.rename(database)
         campaign.status(CampaignStatus.COMPLETED)

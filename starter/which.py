@@ -1,0 +1,55 @@
+"""Which target of a campaign somebody means who names a position, a row of the file, or a phone number."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+
+from clarion.domain.errors import BadInput
+from clarion.domain.phone import normalize_phone
+from clarion.store.campaigns import Campaign
+from starter.looking import Looking
+
+_ROW = re.compile(r"row\s*[:=]?\s*(\d{1,12})", re.IGNORECASE)
+LONGEST_POSITION = 7
+"""Digits; more of them are a phone number."""
+
+
+def positions(looking: Looking, campaign: Campaign, wanted: str) -> list[int]:
+    """Find where ``wanted`` stands in a campaign. Raises BadInput when it can be read as nothing."""
+    text = wanted.strip()
+    key = campaign.ref.key
+    if row := _ROW.fullmatch(text):
+        return _positions_of_row(looking, key, campaign.total, int(row[1]))
+    if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
+        return [int(text)]
+    try:
+        address = normalize_phone(text, campaign.spec.audience.region)
+    except BadInput as error:
+        message = f"{error}; name a target by its position (17), its row in the file (row:17) or its phone number"
+        raise BadInput(message) from None
+    return looking.store.targets.positions_of(key, address)
+
+
+def _positions_of_row(looking: Looking, key: int, total: int, row: int) -> list[int]:
+    """Files follow each other in the order of their numbers, and rows in a file too: so a few looks find the place."""
+    found = []
+
+    def place(position: int) -> tuple[int, int]:
+        target = looking.store.targets.get(key, position)
+        return (0, 0) if target is None else (target.file_id, target.row)
+
+    for file in looking.store.files.of_campaign(key):
+        position = 1 + bisect_left(range(1, total + 1), (file.id, row), key=place)
+        if position <= total and place(position) == (file.id, row):
+            found.append(position)
+    return found
+
+
+def nobody(campaign: Campaign, wanted: str) -> str:
+    """Say that there is no such target, and which there are."""
+    known = f"it has positions 1 to {campaign.total:,}" if campaign.total else "its audience has not been read yet"
+    return (
+        f'campaign "{campaign.ref.campaign_id}" has no target "{wanted.strip()}"; {known}, and `clarion targets '
+        f"{campaign.ref.campaign_id}` lists them"
+    )
