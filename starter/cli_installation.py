@@ -21,18 +21,27 @@ def demo(
 
 
 def drill(
-    channel: Annotated[str, typer.Argument(help="sms.")] = "sms",
+    channel: Annotated[str, typer.Argument(help="sms or call.")] = "sms",
     *,
-    targets: Annotated[int, typer.Option(help="Rows of the audience.")] = 300,
+    targets: Annotated[
+        int | None, typer.Option(help="Rows of the audience; without it 300, or 60 to be called.")
+    ] = None,
     kills: Annotated[int, typer.Option(help="How many times something is killed.")] = 5,
     kill: Annotated[
-        str, typer.Option(help="What is killed, with commas between: worker, temporal, web, database.")
-    ] = "worker",
+        str | None,
+        typer.Option(
+            help="What is killed, with commas between: worker, temporal, web, database. Without it worker, and for "
+            "calls web too."
+        ),
+    ] = None,
     faults: Annotated[str, typer.Option(help="What the provider does wrong: none, mix, or JSON.")] = "none",
     seed: Annotated[int, typer.Option(help="Chooses the moments; the same seed chooses the same.")] = 0,
     workers: Annotated[int, typer.Option(help="How many workers run.")] = 2,
     database_url: Annotated[
         str | None, typer.Option(help="Put the campaign into this empty database instead of a SQLite file.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Who carries the calls: retell, twilio, elevenlabs or exotel; else retell.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -44,12 +53,13 @@ def drill(
             channel,
             targets=targets,
             kills=kills,
-            kill=[part.strip() for part in kill.split(",") if part.strip()],
+            kill=None if kill is None else [part.strip() for part in kill.split(",") if part.strip()],
             faults=faults,
             seed=seed,
             workers=workers,
             as_json=as_json,
             database_url=database_url,
+            provider=provider,
         )
     )
     if code:

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.showing import Showing, moment
     from workflows.steering import Steering
     from workflows.steps import Steps
-    from workflows.words import failure_of, reason_in, refuse
+    from workflows.words import failure_of, is_called_off, reason_in, refuse
 
 T = TypeVar("T")
 
@@ -325,7 +325,7 @@ class CampaignWorkflow:
         try:
             self._note(await doing)
         except (ActivityError, asyncio.CancelledError) as error:
-            if not is_cancelled_exception(error):
+            if not is_called_off(error):
                 raise
 
     async def _sleep_until(self, at: float, why: str, wake: Callable[[], bool]) -> None:

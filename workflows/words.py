@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 
 def reason_in(reason: object) -> str:
@@ -25,3 +26,12 @@ def reason_of(error: ActivityError) -> str:
 def failure_of(error: ActivityError) -> ApplicationError:
     """Fail the campaign with the sentence of the activity that failed."""
     return ApplicationError(reason_of(error), type="CampaignFailed", non_retryable=True)
+
+
+def is_called_off(error: BaseException) -> bool:
+    """Whether an activity that was called off has come to nothing by that.
+
+    Temporal tries nothing again that was called off, also when its worker died meanwhile and its heartbeats stopped.
+    """
+    lost = isinstance(error, ActivityError) and isinstance(error.cause, TemporalTimeout)
+    return lost or is_cancelled_exception(error)
