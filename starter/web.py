@@ -127,6 +127,8 @@ class WebServer(uvicorn.Server):
 
 def web_server(app: FastAPI) -> WebServer:
     """Return the server for an application; ``should_exit`` stops it once the requests under way have ended."""
+    # An address may hold an account's secret (Exotel's webhooks), whoever listens to this log.
+    logging.getLogger("uvicorn.access").disabled = True
     return WebServer(
         uvicorn.Config(
             app,

@@ -64,7 +64,7 @@ def webhook_routes(settings: Settings, inbox: Inbox) -> APIRouter:
         return Response(SILENCE, media_type="text/xml")
 
     @router.post("/{provider}/{account}/call")
-    @router.post("/{provider}/{account}/{secret}/call")
+    @router.post("/{provider}/{account}/{secret:path}/call")  # a secret may hold a slash, which is escaped
     async def call(provider: str, account: str, request: Request) -> Response:
         await calls.admit(provider, account, request)
         return Response(status_code=200)  # ElevenLabs takes nothing else for success

@@ -12,10 +12,12 @@ import aiohttp
 from fastapi import FastAPI
 from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
+from yarl import URL
 
 from clarion.providers.raw import RawReceipt
 from clarion.settings import Account, Settings
 from starter.web import create_app, listen, web_server
+from starter.webhooks import Inbox
 
 TOKEN = "12345"
 PUBLIC = "https://clarion.example/base"
@@ -51,12 +53,14 @@ class Door:
         *,
         signature: str | None = None,
         content_type: str = FORM,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, str, Mapping[str, str]]:
         raw = body if isinstance(body, bytes) else urlencode(body).encode()
-        headers = {"Content-Type": content_type}
+        headers = {"Content-Type": content_type, **(headers or {})}
         if signature is not None:
             headers["X-Twilio-Signature"] = signature
-        async with self.http.post(self.url + path, data=raw, headers=headers) as answer:
+        address = URL(self.url + path, encoded=True)  # escapes stay as they are: they were signed so
+        async with self.http.post(address, data=raw, headers=headers) as answer:
             return answer.status, await answer.text(), answer.headers
 
     async def signed(self, path: str, form: Mapping[str, str]) -> tuple[int, str, Mapping[str, str]]:
@@ -90,8 +94,13 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def opened(
-    public_url: str | None = PUBLIC, health: Callable[[], Awaitable[None]] = healthy
+    public_url: str | None = PUBLIC,
+    health: Callable[[], Awaitable[None]] = healthy,
+    accounts: Mapping[str, Account] | None = None,
+    inbox: Inbox | None = None,
 ) -> AsyncIterator[Door]:
+    """Open a door for ``accounts``, else for one with Twilio; what comes in goes to ``inbox``, else onto a shelf."""
     shelf = Shelf()
-    async with served(create_app(settings(public_url), shelf, health)) as url, aiohttp.ClientSession() as http:
+    known = settings(public_url) if accounts is None else Settings(accounts=dict(accounts), public_url=public_url)
+    async with served(create_app(known, inbox or shelf, health)) as url, aiohttp.ClientSession() as http:
         yield Door(url, shelf, http)
