@@ -139,10 +139,9 @@ def account_spacings(accounts: dict[str, Account]) -> dict[tuple[str, str], floa
     """Seconds between contacts by account and channel, over all its campaigns."""
     spacings: dict[tuple[str, str], float] = {}
     for name, account in accounts.items():
-        limits = account.call_limits
         texts = spacing(account.per_second, account.per_minute, account.per_hour)
         spacings[name, Channel.SMS] = texts
-        spacings[name, Channel.CALL] = spacing(limits.per_second, limits.per_minute, limits.per_hour)
+        spacings[name, Channel.CALL] = account.call_limits.spacing
     return spacings
 
 

@@ -24,7 +24,6 @@ from clarion.account_contracts import (
 from clarion.contracts import AccountRef, LaneRequest
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import Unreachable
-from clarion.domain.pace import spacing
 
 NORMAL = AccountTiming()
 
@@ -113,7 +112,7 @@ class AccountActivities:
         """Write an account's rates where every lane reads them."""
         async with as_failures():
             rates = change.limits.rates
-            apart = None if rates == AccountLimits() else spacing(rates.per_second, rates.per_minute, rates.per_hour)
+            apart = None if rates == AccountLimits() else rates.spacing
             account = change.account
             await in_thread(
                 self._paces.set_account_pace, account.tenant, account.account, Channel.CALL, apart, self._clock()

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pydantic import ConfigDict, Field
 
 from clarion.contracts import AccountRef, Contract, LaneGrant, LaneRequest
+from clarion.domain.pace import CALL_JITTER, spacing
 
 
 class AccountLimits(Contract):
@@ -39,6 +40,11 @@ class AccountLimits(Contract):
     def rates(self) -> AccountLimits:
         """The limits that are rates, alone."""
         return AccountLimits(per_second=self.per_second, per_minute=self.per_minute, per_hour=self.per_hour)
+
+    @property
+    def spacing(self) -> float:
+        """Seconds between two calls; 0 when no rate is limited."""
+        return spacing(self.per_second, self.per_minute, self.per_hour, jitter=CALL_JITTER)
 
     @property
     def lanes(self) -> int:
@@ -104,7 +110,7 @@ class AccountState(Contract):
 class AccountTiming(Contract):
     """How long an account waits for what; all in seconds."""
 
-    survey: float = 20.0
+    survey: float = 60.0
     """Between two looks whether those that hold or want lanes still run."""
     listen: float = 75.0
     """For how long it gives no more lanes after it was ended from outside and started again: longer than it takes until

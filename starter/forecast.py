@@ -47,7 +47,7 @@ def tempo(spec: CampaignSpec, account: Account | None) -> Tempo:
         return Tempo(max(gap, shared))
     lanes = spec.limits.concurrency
     if account is not None:
-        gap = max(gap, spacing(account.calls_per_second, account.calls_per_minute, account.calls_per_hour))
+        gap = max(gap, account.call_limits.spacing)
         lanes = min(lanes, account.call_limits.lanes)
     lasts = 60.0 * min(MINUTES_PER_CALL, spec.call.max_minutes) + SECONDS_AROUND
     return Tempo(max(gap, lasts / lanes), lasts, lanes, limited_by_lanes=lasts / lanes > gap)

@@ -15,7 +15,7 @@ from clarion.domain.duration import Duration
 from clarion.domain.errors import BadInput
 from clarion.domain.fallback import FallbackSpec
 from clarion.domain.fields import Amount, Count, Instant, Part, Rate, Word
-from clarion.domain.pace import spacing
+from clarion.domain.pace import CALL_JITTER, JITTER, spacing
 from clarion.domain.problems import refusal, sentences, shown
 from clarion.domain.retry import RetryRules
 from clarion.domain.template import checked_text
@@ -185,7 +185,7 @@ def spacing_of(spec: CampaignSpec) -> float:
     rates = (limits.per_second, limits.per_minute, limits.per_hour)
     if spec.channel is Channel.SMS and rates == (None, None, None):
         return spacing(SMS_PER_SECOND[spec.priority])
-    return spacing(*rates)
+    return spacing(*rates, jitter=CALL_JITTER if spec.channel is Channel.CALL else JITTER)
 
 
 def parse_spec(data: object) -> CampaignSpec:
