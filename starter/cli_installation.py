@@ -10,13 +10,16 @@ from starter.cli_frame import FAILED, Json, out, print_json_list, run, say
 
 
 def demo(
-    channel: Annotated[str, typer.Argument(help="sms.")] = "sms",
+    channel: Annotated[str, typer.Argument(help="sms or call.")] = "sms",
+    provider: Annotated[
+        str | None, typer.Option(help="Whom the calls go through: retell (default), elevenlabs, twilio or exotel.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run an example campaign on this machine, against a sandbox; contacts nobody and leaves nothing running."""
     from starter.demo import run_demo
 
-    if code := run(run_demo(channel, as_json=as_json)):
+    if code := run(run_demo(channel, provider=provider, as_json=as_json)):
         raise typer.Exit(code)
 
 

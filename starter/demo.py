@@ -13,10 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from activities.feeding import fallback_id
 from clarion import temporal
-from clarion.domain.campaign import CampaignStatus, Channel
-from clarion.domain.errors import BadInput, ClarionError
+from clarion.domain.call import CALLERS
+from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
+from clarion.domain.errors import BadInput, ClarionError, did_you_mean
 from clarion.domain.target import Outcome
 from clarion.settings import RUNNING_FILE, Settings
 from clarion.store.campaigns import Campaign
@@ -27,7 +27,7 @@ from starter.campaign_file import read_campaign_file
 from starter.campaigns import Campaigns
 from starter.looking import Looking
 from starter.rehearsal import ask
-from starter.stack import HOST, Stack, calling_environment, free_port, sandbox_environment, webhook_settings
+from starter.stack import CALLING, HOST, Stack, calling_environment, free_port, sandbox_environment, webhook_settings
 from starter.wiring import Installation
 
 EXAMPLES = {"sms": "reminder.yaml", "call": "calls.yaml"}
@@ -45,9 +45,17 @@ BETWEEN_LOOKS = 1.0
 """Seconds between two looks at whether the parts still run."""
 
 
-async def run_demo(channel: str, *, as_json: bool = False) -> int:
-    """Run the example campaign of a channel from start to end; return the exit code."""
+TEXTS_WITHIN = 90.0
+"""Seconds after the calls in which the texts that follow them must have ended."""
+
+
+async def run_demo(channel: str, *, provider: str | None = None, as_json: bool = False) -> int:
+    """Run the example campaign of a channel from start to end, calls through ``provider``; return the exit code.
+
+    Raises BadInput for a channel without a demo, or a provider that places no calls.
+    """
     example = example_campaign(channel)
+    spec = through(read_campaign_file(example), provider)
     console = Console(stderr=as_json)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clarion-demo-", ignore_cleanup_errors=True) as folder:
@@ -57,21 +65,33 @@ async def run_demo(channel: str, *, as_json: bool = False) -> int:
             await start_parts(stack, ports, sandbox=True, say=console.print, time_scale=TIME_SCALE[channel])
             async with Installation.open(stack.settings()) as installation:
                 campaigns = installation.campaigns
-                campaign = await campaigns.start(read_campaign_file(example), campaign_id=f"demo-{channel}")
+                campaign = await campaigns.start(spec, campaign_id=f"demo-{channel}")
                 console.print(f"[dim]campaign[/] {campaign.ref.campaign_id} [dim]from[/] {example}\n")
                 progress = await views.follow(campaigns, campaign.ref.campaign_id, console=console)
                 await views.print_report(campaigns, campaign.ref.campaign_id, console=console)
-                if campaign.spec.channel is Channel.CALL:
-                    await _show_calls(campaigns, campaign, console)
-    balanced = progress.books.balanced and progress.status is CampaignStatus.COMPLETED
+                good = progress.books.balanced and progress.status is CampaignStatus.COMPLETED
+                if spec.channel is Channel.CALL:
+                    good &= await show_calls(campaigns, campaign, console)
     console.print(f"\n[dim]{time.monotonic() - began:.0f} s in all; everything that was started has been stopped.[/]")
     if as_json:
         sys.stdout.write(progress.model_dump_json(indent=2) + "\n")
-    return 0 if balanced else 1
+    return 0 if good else 1
 
 
-async def _show_calls(campaigns: Campaigns, campaign: Campaign, console: Console) -> None:
-    """Show what the calls came to, one of them word by word, and the texts that follow those not reached."""
+def through(spec: CampaignSpec, provider: str | None) -> CampaignSpec:
+    """Let a campaign call through the sandbox's account with ``provider``. Raises BadInput."""
+    if provider is None:
+        return spec
+    if spec.channel is not Channel.CALL:
+        raise BadInput(f"--provider is for the demo of calls; the one of {spec.channel} has one provider")
+    if provider not in CALLERS:
+        near = did_you_mean(provider, CALLERS)
+        raise BadInput(f'"{provider}" is not a provider of calls{near}; give {", ".join(CALLERS)}')
+    return spec.model_copy(update={"account": provider if provider in CALLING else "main"})
+
+
+async def show_calls(campaigns: Campaigns, campaign: Campaign, console: Console) -> bool:
+    """Show what the calls came to, one of them word by word, and the texts that follow; whether these went well."""
     name = campaign.ref.campaign_id
     looking = Looking(campaigns.store, campaigns.settings.tenant)
     console.print()
@@ -80,9 +100,21 @@ async def _show_calls(campaigns: Campaigns, campaign: Campaign, console: Console
     if example := next(spoken, None):
         console.print(f"\n[dim]one of them; all:[/] clarion transcripts {name}")
         console.print(transcript_view(example), crop=False)
-    if campaign.spec.fallback is not None:
+    good = True
+    for texts in await asyncio.to_thread(looking.followers, name):
         console.print("\n[dim]texts to those who were not reached:[/]")
-        await views.follow(campaigns, fallback_id(name), console=console)
+        good &= await _follow_texts(campaigns, texts, console)
+    return good
+
+
+async def _follow_texts(campaigns: Campaigns, name: str, console: Console) -> bool:
+    try:
+        async with asyncio.timeout(TEXTS_WITHIN):
+            progress = await views.follow(campaigns, name, console=console)
+    except TimeoutError:
+        console.print(f"[red]They have not ended within {TEXTS_WITHIN:.0f} s, and the demo waits no longer.[/]")
+        return False
+    return progress.books.balanced and progress.status is CampaignStatus.COMPLETED
 
 
 async def run_up(settings: Settings, *, sandbox: bool = False) -> int:

@@ -1,0 +1,92 @@
+"""The demo's choices: whom calls go through, and how long it waits for the texts that follow them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import pytest
+from rich.console import Console
+
+from clarion.domain.campaign import CampaignStatus
+from clarion.domain.errors import BadInput
+from clarion.settings import load_settings
+from clarion.store.campaigns import Campaign
+from starter import demo, views
+from starter.campaign_file import read_campaign_file
+from starter.stack import calling_environment, sandbox_environment
+from starter.startable import account_problems
+from starter.wiring import Installation
+from tests.starter.installation import OneCampaign, Place, people
+
+
+@pytest.mark.parametrize(
+    ("provider", "account"),
+    [(None, "retell"), ("retell", "retell"), ("twilio", "main"), ("exotel", "exotel"), ("elevenlabs", "elevenlabs")],
+)
+def test_the_example_can_be_called_through_every_vendor(
+    place: Place, monkeypatch: pytest.MonkeyPatch, provider: str | None, account: str
+) -> None:
+    spec = demo.through(read_campaign_file(demo.example_campaign("call")), provider)
+    assert spec.account == account
+    for name, value in (sandbox_environment("http://x", "http://y") | calling_environment("http://x")).items():
+        monkeypatch.setenv(name, value)
+    assert account_problems(spec, load_settings()) == ()
+
+
+@pytest.mark.parametrize(("channel", "provider"), [("sms", "retell"), ("call", "vonage")])
+def test_a_provider_that_cannot_be_is_refused(channel: str, provider: str) -> None:
+    with pytest.raises(BadInput, match="provider"):
+        demo.through(read_campaign_file(demo.example_campaign(channel)), provider)
+
+
+def test_a_channel_without_a_demo_names_those_that_have_one() -> None:
+    with pytest.raises(BadInput, match="use sms, call"):
+        demo.example_campaign("letter")
+
+
+def end_of(place: Place, campaign: OneCampaign) -> tuple[bool, str]:
+    """Show the end of a demo; return whether it was good, and what was shown."""
+    console = Console(file=io.StringIO(), width=120, _environ={})
+
+    async def show() -> bool:
+        async with Installation.open(load_settings()) as opened:
+            found: Campaign = place.store.campaigns.get(campaign.ref.key)
+            return await demo.show_calls(opened.campaigns, found, console)
+
+    good = asyncio.run(show())
+    assert isinstance(console.file, io.StringIO)
+    return good, console.file.getvalue()
+
+
+def with_texts(place: Place) -> tuple[OneCampaign, str]:
+    fallback = {"on": ["no_answer"], "message": "Hi {{ first_name }}", "account": "main"}
+    campaign = place.calls(people(1), fallback=fallback)
+    return campaign, campaign.texts()
+
+
+def test_the_demo_ends_when_the_texts_have(place: Place) -> None:
+    campaign, texts = with_texts(place)
+    key = place.store.campaigns.find("default", texts).ref.key
+    place.store.campaigns.set_status(key, CampaignStatus.COMPLETED, "", 1.0)
+    good, shown = end_of(place, campaign)
+    assert good
+    assert "texts to those who were not reached" in shown
+
+
+def test_the_demo_waits_for_texts_no_longer_than_it_says(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "TEXTS_WITHIN", 0.3)
+    monkeypatch.setattr(views, "BETWEEN_LOOKS", 0.02)
+    campaign, texts = with_texts(place)
+    key = place.store.campaigns.find("default", texts).ref.key
+    place.store.campaigns.set_status(key, CampaignStatus.RUNNING, "", 1.0, open_=True)
+    good, shown = end_of(place, campaign)
+    assert not good
+    assert "the demo waits no longer" in shown
+
+
+def test_calls_without_texts_end_at_once(place: Place) -> None:
+    campaign = place.calls(people(1))
+    good, shown = end_of(place, campaign)
+    assert good
+    assert "texts to" not in shown
