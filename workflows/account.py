@@ -140,9 +140,10 @@ class AccountWorkflow:
     async def _tell(self, campaign: str) -> None:
         try:
             while (grant := self.desk.take(campaign)) is not None:
-                await workflow.get_external_workflow_handle(campaign).signal("lanes_granted", grant)
-        except FailureError:
-            self.in_doubt = True
+                try:
+                    await workflow.get_external_workflow_handle(campaign).signal("lanes_granted", grant)
+                except FailureError:  # what it is owed since then is tried as well: no run ends while anything is owed
+                    self.in_doubt = True
         finally:
             del self.sending[campaign]
 
