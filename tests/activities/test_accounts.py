@@ -23,7 +23,6 @@ from clarion.account_contracts import (
     Survey,
 )
 from clarion.contracts import AccountRef, CampaignRef, LaneRequest
-from clarion.domain.pace import spacing
 from tests.activities.office import TENANT, run
 from tests.workflows.stage import join_server, real_server
 
@@ -145,7 +144,7 @@ async def test_rates_are_written_as_a_spacing_and_none_gives_them_back(door: Doo
     for limits in (AccountLimits(per_second=2.0, per_minute=30.0, concurrency=9), AccountLimits(concurrency=9)):
         await run(door.activities.change_account, AccountChange(account=door.account, limits=limits))
     this = (TENANT, door.account.account, "call")
-    assert door.books.paces == [(*this, spacing(2.0, 30.0)), (*this, None)]
+    assert door.books.paces == [(*this, AccountLimits(per_second=2.0, per_minute=30.0).spacing), (*this, None)]
 
 
 async def test_a_server_that_cannot_take_the_message_is_worth_another_try(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clarion.domain.pace import JITTER, earliest, reserve, spacing
+from clarion.domain.pace import CALL_JITTER, JITTER, earliest, reserve, spacing
 
 
 def test_no_limit_needs_no_spacing() -> None:
@@ -77,3 +77,8 @@ def test_one_late_contact_does_not_make_all_that_follow_late(limit: int, late: f
     for number in range(1, 30 * limit):
         contacts.append(max(number * apart, earliest(contacts, apart), contacts[-1]))
     assert contacts[-1] == pytest.approx((30 * limit - 1) * apart)
+
+
+def test_calls_are_kept_further_apart_than_texts() -> None:
+    assert spacing(1.0, jitter=CALL_JITTER) - spacing(1.0) == pytest.approx(CALL_JITTER - JITTER)
+    assert spacing(None, 30.0, jitter=CALL_JITTER) == pytest.approx((60.0 + CALL_JITTER) / 30.0)
