@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from clarion.domain.books import Books
 from clarion.domain.call import Stage
-from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import TargetState
 from starter.chronicle import Line
 from starter.progress import Progress
@@ -68,8 +68,14 @@ STATUS_STYLES = {
 STANDING = frozenset({CampaignStatus.PAUSED, CampaignStatus.PAUSING, CampaignStatus.CANCELLING})
 """Nothing new is contacted, so that the rate of a minute ago says nothing about the end."""
 
+STAGES = {Stage.ANSWERED: "talking", Stage.RINGING: "ringing", Stage.PLACED: "dialling"}
+"""How far calls under way have come, in the words of the view."""
+
 GOOD_EVENTS = frozenset({"delivered", "sent", "answered", "imported", "created"})
-BAD_EVENTS = frozenset({"failed", "undelivered", "invalid_number", "rejected_content", "expired", "halted", "unknown"})
+BAD_EVENTS = frozenset(
+    {"failed", "undelivered", "invalid_number", "rejected_content", "expired", "halted", "unknown"}
+    | {"voicemail", "no_answer", "busy", "unattended"}
+)
 
 
 def status_style(status: CampaignStatus) -> str:
@@ -207,6 +213,11 @@ def _outcomes(progress: Progress) -> Iterable[RenderableType]:
         counts = progress.outcomes.items()
         yield Flow([Text.assemble((f"{word.replace('_', ' ')} ", "dim"), f"{n:,}") for word, n in counts])
         yield Text()
+    going = [(n, word) for stage, word in STAGES.items() if (n := progress.stages.get(stage, 0))]
+    if going:
+        said = [Text.assemble(f"{n:,}", (f" {word}", "dim")) for n, word in going]
+        yield Flow([Text("calls now:", "dim"), *said])
+        yield Text()
 
 
 def _facts(sight: Sight, columns: int) -> RenderableType:
@@ -229,8 +240,6 @@ def _chosen_facts(sight: Sight) -> list[tuple[str, str]]:
     eta = None if progress.status in STANDING else progress.eta
     facts = [("rate", _rate(progress)), ("expected end", when(eta, now, zone) if eta else "–")]
     facts.append(("lanes", f"{progress.lanes} · {progress.under_way} under way"))
-    if progress.channel is Channel.CALL:
-        facts.append(("calls", _stages(progress.stages) or "none under way"))
     if progress.next_due_at is not None and progress.next_due_at > now:
         facts.append(("next due", when(progress.next_due_at, now, zone)))
     else:
@@ -252,12 +261,6 @@ def _closing_facts(sight: Sight) -> list[tuple[str, str]]:
             facts[-1] = ("ended", when(progress.finished_at, sight.now, sight.zone))
     facts.append(("books", "balanced" if progress.books.balanced else "do not balance"))
     return facts
-
-
-def _stages(stages: Mapping[str, int]) -> str:
-    """Say how far the calls under way have come: ``3 talking, 2 ringing``."""
-    words = {Stage.ANSWERED: "talking", Stage.RINGING: "ringing", Stage.PLACED: "dialling"}
-    return ", ".join(f"{n} {word}" for stage, word in words.items() if (n := stages.get(stage, 0)))
 
 
 def _rate(progress: Progress) -> str:

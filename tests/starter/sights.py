@@ -1,4 +1,4 @@
-"""A campaign in full swing, as the tests of the live view and its picture show it; run it to draw the picture."""
+"""Campaigns in full swing, as the tests of the live view and its pictures show them; run it to draw the pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from starter.progress import Progress
 
 NOW = 1_796_200_000.0
 ZONE = ZoneInfo("Europe/Berlin")
-PICTURE = Path(__file__).parents[2] / "docs" / "images" / "live-view.svg"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 RUNNING = Progress(
     campaign_id="spring-service-reminder-4f9a1c",
@@ -76,6 +76,65 @@ LINES = (
 SIGHT = Sight(RUNNING, LINES, NOW, ZONE)
 
 
+CALLING = Progress(
+    campaign_id="yearly-service-calls-8d02b7",
+    name="Yearly service calls",
+    channel=Channel.CALL,
+    status=CampaignStatus.RUNNING,
+    reason="",
+    books=Books(
+        total=2_480,
+        pending=1_362,
+        waiting=171,
+        active=12,
+        succeeded=702,
+        failed=181,
+        skipped=48,
+        unknown=4,
+    ),
+    outcomes={
+        "answered": 702,
+        "voicemail": 118,
+        "no_answer": 142,
+        "busy": 61,
+        "failed": 31,
+        "placed": 12,
+        "duplicate": 19,
+        "invalid_phone": 29,
+    },
+    percent=37.5,
+    success_rate=0.795,
+    per_minute=14.0,
+    eta=NOW + 6_900.0,
+    next_due_at=NOW + 65.0,
+    under_way=12,
+    stages={"placed": 1, "ringing": 3, "answered": 8},
+    started_at=NOW - 4_120.0,
+    finished_at=None,
+    updated_at=NOW - 0.4,
+    lanes=12,
+    limits={"per_second": None, "per_minute": 20.0, "per_hour": None, "effective_per_second": 0.333},
+    budget=600.0,
+    spent=163.87,
+)
+
+CALL_LINES = (
+    Line(NOW - 4_120, "imported", "imported: contacts.csv: 2480 rows"),
+    Line(NOW - 4_118, "status", "queued: 3 campaigns run on account main already; this one is next"),
+    Line(NOW - 3_610, "status", "running"),
+    Line(NOW - 31, "voicemail", "voicemail · 2 targets"),
+    Line(NOW - 18, "busy", "busy · target 944"),
+    Line(NOW - 12, "unattended", "unattended · target 951"),
+    Line(NOW - 6, "answered", "answered · 3 targets"),
+    Line(NOW - 1, "placed", "placed · 2 targets"),
+)
+
+CALL_SIGHT = Sight(CALLING, CALL_LINES, NOW, ZONE)
+
+PICTURES = {"live-view": SIGHT, "live-view-call": CALL_SIGHT}
+"""By the name of the file in docs/images."""
+
+
 def drawn(sight: Sight = SIGHT, width: int = 100) -> str:
     """Return the live view as text without colours."""
     console = Console(file=io.StringIO(), width=width, force_terminal=False, highlight=False, _environ={})
@@ -84,16 +143,17 @@ def drawn(sight: Sight = SIGHT, width: int = 100) -> str:
     return capture.get()
 
 
-def picture(width: int = 100) -> str:
-    """Return the live view as SVG; the same for the same sight, to the last byte."""
+def picture(name: str = "live-view", width: int = 100) -> str:
+    """Return a live view as SVG; the same for the same sight, to the last byte."""
     console = Console(
         file=io.StringIO(), width=width, record=True, force_terminal=True, color_system="truecolor", _environ={}
     )
-    console.print(campaign_panel(SIGHT, width=width))
-    return console.export_svg(title="clarion watch", theme=THEME, code_format=OWN_FONTS, unique_id="live-view")
+    console.print(campaign_panel(PICTURES[name], width=width))
+    return console.export_svg(title="clarion watch", theme=THEME, code_format=OWN_FONTS, unique_id=name)
 
 
 if __name__ == "__main__":
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(picture(), encoding="utf-8")
-    sys.stdout.write(f"{PICTURE}\n")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for file in PICTURES:
+        (IMAGES / f"{file}.svg").write_text(picture(file), encoding="utf-8")
+        sys.stdout.write(f"{IMAGES / file}.svg\n")

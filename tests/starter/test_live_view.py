@@ -19,7 +19,7 @@ from starter import views
 from starter.panels import STATE_STYLES, Sight, campaign_panel, plain_line, shares
 from starter.wiring import Installation
 from tests.starter.installation import DELIVERED, SENT, Place, people
-from tests.starter.sights import LINES, NOW, PICTURE, RUNNING, SIGHT, ZONE, drawn, picture
+from tests.starter.sights import CALL_SIGHT, IMAGES, LINES, NOW, PICTURES, RUNNING, SIGHT, ZONE, drawn, picture
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
@@ -95,10 +95,30 @@ def test_without_a_terminal_one_line_says_it_all() -> None:
     )
 
 
-def test_the_picture_in_the_docs_is_the_view_of_today() -> None:
-    """Draw it again with ``PYTHONPATH=. python tests/starter/sights.py`` when this fails."""
-    assert PICTURE.read_text(encoding="utf-8") == picture()
-    assert "@font-face" not in picture()
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_the_pictures_in_the_docs_are_the_views_of_today(name: str) -> None:
+    """Draw them again with ``PYTHONPATH=. python tests/starter/sights.py`` when this fails."""
+    assert (IMAGES / f"{name}.svg").read_text(encoding="utf-8") == picture(name)
+    assert "@font-face" not in picture(name)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_a_view_of_calls_fits_its_terminal_and_says_how_far_they_have_come(width: int) -> None:
+    shown = drawn(CALL_SIGHT, width=width)
+    assert {len(line) for line in shown.splitlines()} == {min(width, 120)}
+    said = " ".join(shown.replace("│", " ").split())
+    for word in ("calls now: 8 talking 3 ringing 1 dialling", "12 · 12 under way", "voicemail 118", "no answer 142"):
+        assert word in said
+
+
+def test_calls_that_end_are_green_and_those_that_fail_red() -> None:
+    view = campaign_panel(CALL_SIGHT, width=100)
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system="standard", _environ={})
+    with console.capture() as capture:
+        console.print(view)
+    coloured = capture.get()
+    assert "\x1b[32manswered · 3 targets" in coloured
+    assert "\x1b[31mvoicemail · 2 targets" in coloured
 
 
 def watched(place: Place, meanwhile: Callable[[Store], Awaitable[None]], *, until_final: bool = True) -> str:
