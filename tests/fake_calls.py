@@ -13,13 +13,13 @@ from temporalio.exceptions import ApplicationError
 
 from clarion.contracts import CampaignInput, CampaignRef, ChunkOrder, ChunkReport, Snapshot, StatusChange
 from clarion.domain.attempt import NEVER
-from clarion.domain.campaign import Channel
 from clarion.domain.target import CLAIMABLE, Outcome, TargetState
 from tests.fakes import LOOK, SimulatedCampaign, SimulatedTarget, look
 
 LONG = "long"
 """A call that goes on until somebody ends it, or hangs up; the next word says what it came to."""
 
+DAY = 86400.0
 HANDED_OVER = timedelta(seconds=0.1)
 
 
@@ -48,6 +48,8 @@ class SimulatedCalls(SimulatedCampaign):
     hung_up: bool = False
     ended: int = 0
     """LONG calls that are to end."""
+    leaving: int = 0
+    """Chunks that have learned that they are called off, and hold their last call."""
     empty: int = 0
     """Chunks that found nothing to do."""
     taken_again: int = 0
@@ -73,7 +75,7 @@ class SimulatedCalls(SimulatedCampaign):
         return self.books.active
 
     def end_calls(self, number: int = 1) -> None:
-        """End so many LONG calls."""
+        """End so many LONG calls, those of chunks that are called off first."""
         self.ended += number
 
     def receipts(self) -> None:
@@ -86,7 +88,9 @@ class SimulatedCalls(SimulatedCampaign):
 
     @activity.defn
     async def record_status(self, change: StatusChange) -> Snapshot:
-        """Hang up when it is wished."""
+        """Hang up when it is wished; take no note of the campaign that follows."""
+        if self.child is not None and change.campaign == self.child.campaign:
+            return Snapshot(as_of=await self.clock())
         self.hung_up = self.hung_up or change.hang_up
         return await super().record_status(change)
 
@@ -103,9 +107,9 @@ class SimulatedCalls(SimulatedCampaign):
                 try:
                     await asyncio.wait([working])
                 except asyncio.CancelledError:
+                    self.leaving += not called_off.is_set()
                     called_off.set()
-                    if activity.is_worker_shutdown():
-                        working.cancel()
+            self.leaving -= called_off.is_set()
             if working.cancelled():
                 message = "this worker stops, or has lost its chunk, while a call is under way"
                 raise ApplicationError(message, type="WorkerShutdown", next_retry_delay=HANDED_OVER)
@@ -115,10 +119,10 @@ class SimulatedCalls(SimulatedCampaign):
 
     @activity.defn
     async def create_fallback(self, campaign: CampaignRef) -> CampaignInput:
-        """Create the campaign of texts that follows; again, it is the same one."""
+        """Create the campaign of texts that follows, which begins tomorrow."""
         async with self._doing("create_fallback"):
-            ref = CampaignRef(tenant=campaign.tenant, campaign_id=f"{campaign.campaign_id}.texts", key=8)
-            self.child = CampaignInput(campaign=ref, channel=Channel.SMS, name="the texts that follow", file_ids=(1,))
+            texts = CampaignRef(tenant=campaign.tenant, campaign_id=f"{campaign.campaign_id}.texts", key=-campaign.key)
+            self.child = CampaignInput(campaign=texts, name="the texts", start_at=await self.clock() + DAY)
             return self.child
 
     @asynccontextmanager
@@ -143,7 +147,7 @@ class SimulatedCalls(SimulatedCampaign):
                 break
             target.claimed, self.chunks[id(target)], self.fenced[id(target)] = True, order.number, fence
             taken += 1
-            await self._see_through(target, fence)
+            await self._see_through(target, fence, called_off)
             target.claimed = False
         return taken
 
@@ -152,32 +156,32 @@ class SimulatedCalls(SimulatedCampaign):
         due = [t for t in self.targets if t.state in allowed and t.due_at <= now and not t.claimed]
         return min(due, key=lambda target: self.claimable.index(target.state), default=None)
 
-    async def _see_through(self, target: SimulatedTarget, fence: int) -> None:
+    async def _see_through(self, target: SimulatedTarget, fence: int, called_off: asyncio.Event) -> None:
         if target.state is not TargetState.UNKNOWN:
             if target.state is not TargetState.ACTIVE:
                 self.contacts += 1
                 self.line.begin()
                 target.state, target.due_at = TargetState.ACTIVE, 0.0
-            await self._hold(target, fence)
+            await self._hold(target, fence, called_off)
             self.line.going -= 1
         if self.hung_up:
             target.state, target.outcome, target.due_at = TargetState.FAILED, Outcome.CANCELLED, NEVER
         else:
             await self._hear(target)
 
-    async def _hold(self, target: SimulatedTarget, fence: int) -> None:
+    async def _hold(self, target: SimulatedTarget, fence: int, called_off: asyncio.Event) -> None:
         """Wait for the end of a call."""
         until = await self.clock() + self.lasting
         is_long = bool(target.words) and target.words[0] == LONG
         while not self.hung_up and (is_long or await self.clock() < until):
-            if is_long and self.ended > 0:
+            if is_long and self.ended > 0 and (called_off.is_set() or not self.leaving):
                 self.ended -= 1
                 break
             if self.frozen:
                 await asyncio.sleep(LOOK)
             else:
                 await look()
-            if self.fenced[id(target)] != fence:
+            if self.fenced[id(target)] != fence or activity.is_worker_shutdown():
                 raise asyncio.CancelledError
         if is_long:
             target.words.popleft()

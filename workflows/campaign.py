@@ -206,8 +206,10 @@ class CampaignWorkflow:
             self.steering.phase = CampaignStatus.SCHEDULED
             await self._sleep_until(start_at, f"starts {moment(start_at)}", lambda: self.state.cancelled)
         if not self._is_long():
+            is_queued = self.state.status is CampaignStatus.QUEUED
+            if self.given.account is None or self.state.started:  # whoever has to ask for lanes runs once it has some
+                self.steering.phase = CampaignStatus.QUEUED if is_queued else CampaignStatus.RUNNING
             self.state.started = True
-            self.steering.phase = CampaignStatus.RUNNING
 
     async def _start_fallback(self) -> None:
         if self.given.has_fallback and not self.state.fallback_started and not self.state.cancelled:

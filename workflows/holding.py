@@ -72,8 +72,11 @@ class Holding(Dispatching):
         self._sharing.want(self._needed())
 
     def _hear_wish(self) -> None:
-        if self._steering.look_again:
-            self._steering.look_again = False
+        if not self._steering.look_again:
+            return
+        self._steering.look_again = False
+        snapshot = self._state.snapshot
+        if not snapshot.as_of or snapshot.books.open + snapshot.books.unknown + snapshot.books.failed:
             self._wish, self._trials, self._not_before = self._state.chunks_started, 0, 0.0
 
     async def _sit_out(self) -> None:

@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 
 from activities.accounts import AccountActivities
 from clarion.account_contracts import AccountLimits, AccountState, AccountTiming
-from clarion.contracts import AccountRef
+from clarion.contracts import AccountRef, CampaignRef
 from clarion.domain.campaign import Channel
 from tests.fake_calls import Line, SimulatedCalls
 from tests.workflows.stage import PATIENCE, Play, Stage
@@ -32,8 +32,7 @@ class CallPlay(Play):
     """A running campaign of calls."""
 
     campaign: SimulatedCalls
-    is_gone: bool = False
-    """It was ended from outside; its calls go on."""
+    ref: CampaignRef
 
     async def until_calling(self, calls: int) -> None:
         """Wait until exactly so many calls are under way."""
@@ -87,8 +86,9 @@ class Exchange:
         """Start a campaign of calls, on a worker of its own."""
         stage = replace(self.stage, queue=uuid.uuid4().hex)
         campaign = SimulatedCalls(stage.clock, files={1: rows}, line=self.line)
-        handle = await stage.start(**{"channel": Channel.CALL, "account": self.account, "longest": 60.0, **given})
-        play = CallPlay(stage, campaign, handle)
+        ref = CampaignRef(tenant="acme", campaign_id=uuid.uuid4().hex[:8], key=len(self.plays) + 1)
+        usual = {"campaign": ref, "channel": Channel.CALL, "account": self.account, "longest": 60.0}
+        play = CallPlay(stage, campaign, await stage.start(**{**usual, **given}), ref)
         self.plays.append(play)
         async with stage.worker(campaign, self._activities().request_lanes, slots=slots), asyncio.timeout(PATIENCE):
             yield play
@@ -114,9 +114,8 @@ class Exchange:
         )
 
     def under_way(self, campaign_key: int) -> int:
-        """What the store would tell of a campaign that has ended without a word."""
-        del campaign_key
-        return sum(play.campaign.under_way for play in self.plays if play.is_gone)
+        """What the store would tell."""
+        return self.plays[campaign_key - 1].campaign.under_way if campaign_key <= len(self.plays) else 0
 
     def set_account_pace(self, tenant: str, account: str, channel: str, spacing: float | None, now: float) -> None:
         """Take note of nothing: no test here is about rates."""

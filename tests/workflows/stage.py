@@ -99,6 +99,7 @@ class Stage:
             **given,
         }
         whole = CampaignInput.model_validate(wanted)
+        name = whole.campaign.campaign_id
         return await self.client.start_workflow(
             CampaignWorkflow.run,
             whole,
