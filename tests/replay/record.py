@@ -105,10 +105,8 @@ async def failed(stage: Stage) -> None:
 async def continued(stage: Stage) -> None:
     """The first run of a campaign whose history became long, and its last one."""
     async with stage.play(*[[DELIVERED]] * 100, chunk_size=1, lanes=5) as play:
-        first_run = play.handle.first_execution_run_id
         await keep("continued_last_run", play)
-        first = play.stage.client.get_workflow_handle(play.handle.id, run_id=first_run)
-        write("continued_first_run", (await first.fetch_history()).to_json())
+        await keep_first_run("continued_first_run", play)
 
 
 async def keep(name: str, play: Play) -> None:
@@ -117,6 +115,12 @@ async def keep(name: str, play: Play) -> None:
         await play.handle.result()
     newest = play.stage.client.get_workflow_handle(play.handle.id)
     write(name, (await newest.fetch_history()).to_json())
+
+
+async def keep_first_run(name: str, play: Play) -> None:
+    """Write the history of a campaign's first run."""
+    first = play.stage.client.get_workflow_handle(play.handle.id, run_id=play.handle.first_execution_run_id)
+    write(name, (await first.fetch_history()).to_json())
 
 
 def write(name: str, history: str) -> None:

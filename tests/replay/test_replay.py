@@ -28,6 +28,11 @@ EXPECTED = {
     "failed",
     "continued_first_run",
     "continued_last_run",
+    "calls_paused",
+    "calls_queued",
+    "calls_hung_up",
+    "calls_continued_first_run",
+    "calls_continued_last_run",
 }
 
 

@@ -94,6 +94,10 @@ class Exchange:
             yield play
         assert campaign.wrongs == []
 
+    async def allow(self, limits: AccountLimits) -> None:
+        """Change the account's limits."""
+        await self.owner.execute_update("set_limits", limits)
+
     async def state(self) -> AccountState:
         """The account's books."""
         return await self.owner.query(AccountWorkflow.lanes)

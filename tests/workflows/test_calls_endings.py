@@ -14,7 +14,6 @@ from tests.fake_calls import LONG
 from tests.fakes import DELIVERED
 from tests.workflows.exchange import CALLS, CallPlay, Exchange, bound
 from tests.workflows.stage import Stage
-from workflows.account import AccountWorkflow
 from workflows.campaign import CampaignWorkflow
 
 FIVE = AccountLimits(concurrency=5, campaigns=3)
@@ -138,7 +137,7 @@ async def test_a_chunk_called_off_before_any_worker_took_it_up_is_nobodys_loss(s
         await play.until_calling(3)
         while (await play.activities())[CALLS] < 5:
             await asyncio.sleep(0.02)
-        await exchange.owner.execute_update(AccountWorkflow.set_limits, AccountLimits(concurrency=3))
+        await exchange.allow(AccountLimits(concurrency=3))
         while await never_begun(play) + play.campaign.leaving < 2:
             await asyncio.sleep(0.02)
         assert await never_begun(play) > 0
