@@ -10,10 +10,9 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
-    from activities.calls import CallActivities
-
     from activities.audience import AudienceActivities
     from activities.books import BookActivities
+    from activities.calls import CallActivities
     from activities.feeding import FeedingActivities
     from activities.messages import MessageActivities
     from clarion.account_contracts import LaneAsk
