@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.accounts import ENDED_BY_ITSELF
 from clarion.account_contracts import AccountInput, AccountLimits, AccountState
 from clarion.contracts import AccountRef
 from clarion.domain.errors import Conflict, Unreachable
@@ -49,31 +50,61 @@ class Accounts:
 
         Raises BadInput, Conflict with the reason of a refusal, Unreachable when no worker answers.
         """
-        account = self.settings.account(name)
-        client = await self.connect()
-        ref = AccountRef(tenant=self.settings.tenant, account=name)
-        await client.start_workflow(
-            AccountWorkflow.run,
-            AccountInput(account=ref, settings=account.call_limits),
-            id=ref.workflow_id,
-            task_queue=self.settings.task_queue,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
-        handle = await self._handle(name)
+        handle = await self._running(name)
+        await self._answered(handle.execute_update(AccountWorkflow.set_limits, limits))
+        return await self.lanes(name)
+
+    async def reset_limits(self, name: str, limits: list[str] | None = None) -> AccountState:
+        """Let the settings decide again, about all limits or those that are named. Raises as ``set_limits`` does."""
+        handle = await self._running(name)
+        await self._answered(handle.execute_update(AccountWorkflow.reset_limits, limits))
+        return await self.lanes(name)
+
+    async def _answered(self, update: Awaitable[object]) -> None:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                _ = await handle.execute_update(AccountWorkflow.set_limits, limits)
+                await update
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             raise Conflict(cause.message if isinstance(cause, ApplicationError) else str(cause)) from None
         except (RPCError, TimeoutError):
             raise _no_answer() from None
-        return await self.lanes(name)
+
+    async def _running(self, name: str) -> WorkflowHandle[AccountWorkflow, AccountLimits]:
+        """Return the account's workflow, which is started where it does not run."""
+        account = self.settings.account(name)
+        handle = await self._handle(name)
+        earlier = await _status(handle)
+        if earlier is WorkflowExecutionStatus.RUNNING:
+            return handle
+        client = await self.connect()
+        ref = AccountRef(tenant=self.settings.tenant, account=name)
+        # One that was ended from outside may have left campaigns with lanes that nobody remembers.
+        again = earlier is not None and earlier not in ENDED_BY_ITSELF
+        await client.start_workflow(
+            AccountWorkflow.run,
+            AccountInput(account=ref, settings=account.call_limits, again=again),
+            id=ref.workflow_id,
+            task_queue=self.settings.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=f"lanes of account {name} · {ref.tenant}",
+        )
+        return handle
 
     async def _handle(self, name: str) -> WorkflowHandle[AccountWorkflow, AccountLimits]:
         client = await self.connect()
         ref = AccountRef(tenant=self.settings.tenant, account=name)
         return client.get_workflow_handle_for(AccountWorkflow.run, ref.workflow_id)
+
+
+async def _status(handle: WorkflowHandle[AccountWorkflow, AccountLimits]) -> WorkflowExecutionStatus | None:
+    """How a workflow stands; None when there is none."""
+    try:
+        return (await handle.describe(rpc_timeout=timedelta(seconds=ANSWER_WITHIN))).status
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
 
 
 def _no_answer() -> Unreachable:

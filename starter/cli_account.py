@@ -24,6 +24,7 @@ def account(
     per_second: Annotated[float | None, typer.Option(help="Calls in any second, over all campaigns.")] = None,
     per_minute: Annotated[float | None, typer.Option(help="Calls in any minute, over all campaigns.")] = None,
     per_hour: Annotated[float | None, typer.Option(help="Calls in any hour, over all campaigns.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Let the settings decide about all limits again.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show who holds an account's lanes and who waits; with options, change its limits while campaigns run."""
@@ -45,9 +46,14 @@ def account(
     except ValidationError as error:
         raise BadInput(sentences(error, AccountLimits)) from None
 
+    if reset and limits != AccountLimits():
+        raise BadInput("--reset goes back to the settings in everything; give it alone, and limits afterwards")
+
     async def work() -> None:
         async with installation() as opened:
-            if limits == AccountLimits():
+            if reset:
+                state = await opened.accounts.reset_limits(name)
+            elif limits == AccountLimits():
                 state = await opened.accounts.lanes(name)
             else:
                 state = await opened.accounts.set_limits(name, limits)

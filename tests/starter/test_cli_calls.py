@@ -200,6 +200,11 @@ def test_an_account_that_is_not_set_up_is_told(place: Place) -> None:
     assert (done.code, 'account "nobody" is not set up' in done.err) == (2, True)
 
 
+def test_going_back_to_the_settings_is_asked_for_alone(place: Place) -> None:
+    done = place.clarion("account", "main", "--reset", "--concurrency", "5")
+    assert (done.code, "give it alone" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize("option", ["--concurrency=0", "--inbound-reserve=1", "--per-second=-1", "--campaigns=101"])
 def test_a_limit_that_is_not_possible_is_refused_by_name(place: Place, option: str) -> None:
     done = place.clarion("account", "main", option)
