@@ -166,8 +166,10 @@ class SimulatedCalls(SimulatedCampaign):
             self.line.going -= 1
         if self.hung_up:
             target.state, target.outcome, target.due_at = TargetState.FAILED, Outcome.CANCELLED, NEVER
-        else:
-            await self._hear(target)
+            return
+        await self._hear(target)
+        if target.state is TargetState.ACTIVE:
+            target.state = TargetState.PENDING  # the account was refused: nobody was called
 
     async def _hold(self, target: SimulatedTarget, fence: int, called_off: asyncio.Event) -> None:
         """Wait for the end of a call."""

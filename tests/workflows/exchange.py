@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.accounts import AccountActivities
@@ -93,6 +94,13 @@ class Exchange:
         async with stage.worker(campaign, self._activities().request_lanes, slots=slots), asyncio.timeout(PATIENCE):
             yield play
         assert campaign.wrongs == []
+
+    async def is_there(self) -> bool:
+        """Whether the account's workflow runs."""
+        try:
+            return (await self.owner.describe()).status is WorkflowExecutionStatus.RUNNING
+        except RPCError:
+            return False
 
     async def allow(self, limits: AccountLimits) -> None:
         """Change the account's limits."""
