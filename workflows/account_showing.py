@@ -27,7 +27,7 @@ def details(account: AccountRef, state: AccountState) -> str:
 
 
 def _listed(title: str, items: list[str]) -> list[str]:
-    return [f"**{title}**", *(f"- {item}" for item in items), ""] if items else [f"**{title}**: nobody", ""]
+    return [f"**{title}**", "", *(f"- {item}" for item in items), ""] if items else [f"**{title}**: nobody", ""]
 
 
 def _named(holder: Holder) -> str:
