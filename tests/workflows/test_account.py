@@ -8,7 +8,6 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from clarion.account_contracts import AccountLimits, LaneNews
 from clarion.contracts import CampaignRef, LaneRequest
 from clarion.domain.campaign import Priority
-from clarion.domain.pace import spacing
 from tests.workflows.callers import House
 from tests.workflows.stage import Stage
 from workflows.account import AccountWorkflow
@@ -45,8 +44,10 @@ async def test_campaigns_beyond_the_limit_are_queued_and_start_by_themselves_the
         await house.until_known(lambda state: len(state.holders) == 4)
         queued = f"2 campaigns run on account {house.account.account} already"
         await house.until_why("c", f"{queued}; 1 waits before this one")
-        assert await house.sees("d") == (0, True, f"{queued}; this one is next")
+        await house.until_why("d", f"{queued}; this one is next")
+        assert (await house.sees("d"))[:2] == (0, True)
         house.ends_calls("a", 3)
+        house.ends_calls("b", 2)  # which may have taken what the first one gave back
         await house.until(lambda: house.calls("d") == 2)
         assert house.board.made[ord("c")] == 0
         house.board.lasting = 0.01
@@ -80,10 +81,10 @@ async def test_rates_are_written_where_lanes_read_them_and_given_back_to_the_set
         await house.starts("a", calls=1)
         await house.until(lambda: house.calls("a") == 1)
         await house.change("set_limits", AccountLimits(per_second=0.2))
-        assert house.board.paces == [spacing(0.2, 30.0)]
+        assert house.board.paces == [AccountLimits(per_second=0.2, per_minute=30.0).spacing]
         await house.change("set_limits", AccountLimits(concurrency=7))
         await house.change("reset_limits")
-        assert house.board.paces == [spacing(0.2, 30.0), None]
+        assert house.board.paces == [AccountLimits(per_second=0.2, per_minute=30.0).spacing, None]
         assert (await house.state()).limits == FIVE
         house.ends_calls("a", 1)
         await house.callers["a"].result()
@@ -162,7 +163,8 @@ async def test_both_sides_continue_as_new_while_calls_go_on(short_stage: Stage) 
         runs = [await caller.result() for caller in house.callers.values()]
         state = await house.until_known(lambda state: not state.holders)
         assert all(run > 1 for run in [*runs, state.runs])
-        assert (house.board.made.total(), house.board.most) == (120, 5)
+        assert house.board.made.total() == 120
+        assert 1 < house.board.most <= 5  # runs that begin anew all the time need not fill every lane
 
 
 async def test_asked_to_end_it_serves_whoever_still_needs_it_first(stage: Stage) -> None:
