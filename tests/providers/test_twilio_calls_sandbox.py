@@ -164,7 +164,7 @@ async def test_the_price_comes_later(dialer: TwilioDialer) -> None:
         ("9101", Outcome.VOICEMAIL, [Stage.PLACED, Stage.RINGING, Stage.ANSWERED, Stage.ANSWERED, Stage.ENDED]),
         ("9103", Outcome.NO_ANSWER, [Stage.PLACED, Stage.RINGING, Stage.ENDED]),
         ("9105", Outcome.BUSY, [Stage.PLACED, Stage.RINGING, Stage.ENDED]),
-        ("9106", Outcome.INVALID_NUMBER, [Stage.PLACED, Stage.ENDED]),
+        ("9106", Outcome.FAILED, [Stage.PLACED, Stage.ENDED]),
         ("9108", Outcome.ANSWERED, [Stage.PLACED, Stage.RINGING, Stage.ANSWERED, Stage.ANSWERED, Stage.ENDED]),
     ],
 )
