@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ from temporalio import activity, workflow
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
@@ -171,6 +172,13 @@ class House:
                 yield self
             finally:
                 self.board.lasting = 0.01  # whatever is still on the line ends
+                await self._close()
+
+    async def _close(self) -> None:
+        """Leave nothing running on the server: a worker that stops in the midst of its tasks may wait for ever."""
+        for running in (*self.callers.values(), self.owner):
+            with suppress(RPCError):
+                await running.terminate("the test is over")
 
     async def starts(
         self, name: str, *, calls: int, priority: Priority = Priority.NORMAL, lanes: int = 50, longest: float = 0.0
