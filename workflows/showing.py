@@ -45,7 +45,7 @@ def first_search_attributes(given: CampaignInput) -> TypedSearchAttributes:
 HOW_TO = """
 **Pause, resume, cancel**: More Actions → Send a Signal → `pause`, `resume`, `cancel` (the input may stay empty).
 **Change limits**: More Actions → Send an Update → `set_limits`, as `{"concurrency": 10, "per_second": 2.5}`.
-**Request Cancellation** cancels gracefully: what is under way ends, the books are closed. *Terminate* does not: avoid it.
+**Request Cancellation** cancels gracefully: what is under way ends, books are closed. *Terminate* does not: avoid it.
 """
 """For the people who work in the Web UI; shown beside the campaign's current details."""
 
