@@ -16,7 +16,7 @@ from clarion.domain.attempt import NEVER, AttemptId, Verdict
 from clarion.domain.campaign import CampaignSpec
 from clarion.domain.errors import BadInput
 from clarion.domain.target import Outcome, TargetState
-from clarion.domain.template import Template
+from clarion.domain.template import MissingVariable, Template
 from clarion.providers.ports import (
     AccountBroken,
     Messenger,
@@ -155,7 +155,7 @@ class MessageChunk:
             return target.text
         try:
             return self._template.render(json.loads(target.variables)) if self._template else ""
-        except BadInput as error:
+        except (BadInput, MissingVariable) as error:
             if target.state is not TargetState.UNKNOWN:
                 self._rules.note(GiveUp(target.key, self._rules.fence, Outcome.REJECTED_CONTENT, str(error)))
             return None
