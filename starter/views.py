@@ -86,19 +86,9 @@ class Watch:
         """Take another look; while the store does not answer, the last one with a warning."""
         try:
             sight = await self.look()
-        except Exception:
-            gone = await self._store_is_gone()
-            if not gone:
-                raise
-            return replace(last, now=time.time(), warning=gone)
-        return await self._with_word_of_temporal(sight)
-
-    async def _store_is_gone(self) -> str:
-        try:
-            await asyncio.to_thread(self.campaigns.store.database.ping)
         except Unreachable as gone:
-            return str(gone)
-        return ""
+            return replace(last, now=time.time(), warning=str(gone))
+        return await self._with_word_of_temporal(sight)
 
     async def _with_word_of_temporal(self, sight: Sight) -> Sight:
         progress = sight.progress
