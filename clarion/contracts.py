@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clarion.domain.assessment import Mode
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel, Priority
 
@@ -31,7 +32,7 @@ class Pacing(Contract):
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    concurrency: int | None = Field(None, ge=1, le=50)
+    concurrency: int | None = Field(None, ge=1, le=500)
     per_second: float | None = Field(None, gt=0)
     per_minute: float | None = Field(None, gt=0)
     per_hour: float | None = Field(None, gt=0)
@@ -54,6 +55,12 @@ class Snapshot(Contract):
     """Calls under way by how far they have come."""
     awaits_rows: bool = False
     """Another campaign may still send targets here."""
+    unfetched: int = 0
+    """Leads that have not been fetched."""
+    in_batches: int = 0
+    """Leads that are part of a batch which has not ended."""
+    unwritten: int = 0
+    """Assessed leads whose answers are still to be written back."""
 
     @property
     def nothing_left(self) -> bool:
@@ -138,6 +145,9 @@ class CampaignState(Contract):
     wants: int = 0
     """Lanes it could use, as far as it knows."""
     fallback_started: bool = False
+    then_started: bool = False
+    uses_batches: bool | None = None
+    """Whether leads are assessed in batches; None while that is not decided."""
     runs: int = 1
 
 
@@ -173,6 +183,14 @@ class CampaignInput(Contract):
     """Seconds a single contact may last; 0 for those that are over at once."""
     has_fallback: bool = False
     """Whether texts go to those who were not reached."""
+    has_then: bool = False
+    """Whether another campaign follows with some of the targets."""
+    mode: Mode = Mode.LIVE
+    """How leads are assessed."""
+    within: float | None = None
+    """Seconds after the start by which leads should be assessed."""
+    writes_back: bool = False
+    """Whether answers are written back to the CRM."""
 
 
 class ImportOrder(Contract):
@@ -200,6 +218,22 @@ class ChunkReport(Contract):
     """Targets this chunk took up, over all its attempts."""
     halt: str = ""
     """Why the whole campaign has to stop: the account is refused, the budget is spent."""
+    snapshot: Snapshot = Snapshot()
+
+
+class LeadOrder(Contract):
+    """Fetch leads, or write answers back to them, for at most ``seconds``."""
+
+    campaign: CampaignRef
+    seconds: float
+
+
+class LeadReport(Contract):
+    """How far the leads of a campaign have come."""
+
+    worked: int = 0
+    halt: str = ""
+    """Why the whole campaign has to stop."""
     snapshot: Snapshot = Snapshot()
 
 

@@ -30,15 +30,28 @@ class Provider(StrEnum):
     RETELL = "retell"
     ELEVENLABS = "elevenlabs"
     EXOTEL = "exotel"
+    OPENAI = "openai"
+    SALESFORCE = "salesforce"
 
 
 NEEDED: Mapping[Provider, tuple[str, ...]] = {
-    Provider.TWILIO: ("sid",),
-    Provider.RETELL: ("from_number",),
-    Provider.ELEVENLABS: ("phone_number_id",),
-    Provider.EXOTEL: ("sid", "api_key", "from_number"),
+    Provider.TWILIO: ("auth_token", "sid"),
+    Provider.RETELL: ("auth_token", "from_number"),
+    Provider.ELEVENLABS: ("auth_token", "phone_number_id"),
+    Provider.EXOTEL: ("auth_token", "sid", "api_key", "from_number"),
+    Provider.OPENAI: ("auth_token",),
+    Provider.SALESFORCE: (),
 }
-"""What an account must have beside its auth token."""
+"""What an account must have."""
+
+LOGINS: tuple[tuple[str, ...], ...] = (
+    ("session_id", "instance_url"),
+    ("username", "client_id", "private_key"),
+    ("username", "password", "security_token"),
+    ("username", "password", "client_id", "client_secret"),
+    ("client_id", "client_secret", "domain"),
+)
+"""What a Salesforce account must have, in one of these ways: a session, JWT, SOAP, password, client credentials."""
 
 
 class Account(BaseModel):
@@ -46,10 +59,14 @@ class Account(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    provider: Provider = Field(Provider.TWILIO, description="Vendor: twilio, retell, elevenlabs or exotel.")
+    provider: Provider = Field(
+        Provider.TWILIO, description="Vendor: twilio, retell, elevenlabs, exotel, openai or salesforce."
+    )
     sid: str = Field("", description="Account SID at Twilio (AC…) or Exotel.")
     auth_token: SecretStr = Field(
-        description="Twilio's auth token, which also signs the webhooks; Retell's, ElevenLabs' API key; Exotel's token."
+        SecretStr(""),
+        description="Twilio's auth token, which also signs the webhooks; Retell's, ElevenLabs', OpenAI's API key; "
+        "Exotel's token.",
     )
     api_key: str | None = Field(None, description="Exotel's API key.")
     webhook_secret: SecretStr | None = Field(
@@ -66,6 +83,23 @@ class Account(BaseModel):
     price_per_segment: float = Field(0.0083, ge=0, description="Money per text segment, for budgets and estimates.")
     price_per_minute: float = Field(
         0.1, ge=0, description="Money per minute of a call, for budgets, and where the vendor names no price."
+    )
+    username: str | None = Field(None, description="Salesforce user.")
+    password: SecretStr | None = Field(None, description="The Salesforce user's password.")
+    security_token: SecretStr | None = Field(None, description="The Salesforce user's security token.")
+    client_id: str | None = Field(None, description="Consumer key of a Salesforce connected app.")
+    client_secret: SecretStr | None = Field(None, description="Its consumer secret.")
+    private_key: SecretStr | None = Field(None, description="PEM key of the app's certificate, to log in by JWT.")
+    domain: str | None = Field(
+        None, description="Salesforce login host before .salesforce.com: test for sandboxes, or your My Domain."
+    )
+    session_id: SecretStr | None = Field(None, description="Salesforce session or access token, with instance_url.")
+    instance_url: str | None = Field(None, description="Salesforce instance of the session, as https://….")
+    price_per_million_input: float = Field(
+        0.25, ge=0, description="Money per million tokens of questions to OpenAI; a batch costs half."
+    )
+    price_per_million_output: float = Field(
+        2.0, ge=0, description="Money per million tokens of its answers; a batch costs half."
     )
     per_second: float | None = Field(None, gt=0, description="Texts a second over all campaigns of the account.")
     per_minute: float | None = Field(None, gt=0, description="Texts a minute over all campaigns of the account.")
@@ -90,7 +124,16 @@ class Account(BaseModel):
         if self.provider is Provider.TWILIO and (self.from_number is None) == (self.messaging_service is None):
             message = "give either from_number or messaging_service"
             raise ValueError(message)
+        if self.provider is Provider.SALESFORCE and self.login is None:
+            ways = "; or ".join(", ".join(names) for names in LOGINS)
+            message = f"an account with salesforce needs {ways}"
+            raise ValueError(message)
         return self
+
+    @property
+    def login(self) -> tuple[str, ...] | None:
+        """The way to log in to Salesforce, as one of `LOGINS`; the first for which everything is given."""
+        return next((names for names in LOGINS if all(getattr(self, name) for name in names)), None)
 
     @property
     def call_limits(self) -> AccountLimits:

@@ -67,11 +67,12 @@ class Standing:
     """Epoch seconds: next try, lookup, or the deadline for a receipt; NEVER for final states."""
 
 
-SUCCESSES = frozenset({Outcome.SENT, Outcome.DELIVERED, Outcome.ANSWERED})
+SUCCESSES = frozenset({Outcome.SENT, Outcome.DELIVERED, Outcome.ANSWERED, Outcome.ASSESSED})
 
 _AT_ONCE = {
     Outcome.UNKNOWN: TargetState.UNKNOWN,
     Outcome.PLACED: TargetState.ACTIVE,
+    Outcome.SUBMITTED: TargetState.ACTIVE,
     Outcome.CANCELLED: TargetState.CANCELLED,
     Outcome.OPTED_OUT: TargetState.SKIPPED,
 }

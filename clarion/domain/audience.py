@@ -69,3 +69,7 @@ class Feed(Part):
 
     campaign: Annotated[Word, Field(description="the id of a campaign")]
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1, description="a list of outcomes")]
+    when: Annotated[Word | None, Field(description='a condition such as "score >= 70"')] = None
+    """Of assessed leads, those that this is true of."""
+    phone: tuple[Word, ...] = ()
+    """Fields of a lead in which its phone number stands, the best first; of other targets the address goes on."""

@@ -9,12 +9,15 @@ from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from clarion.domain.assessment import AssessSpec
 from clarion.domain.audience import OWN_WORDS, AudienceSpec, Feed
 from clarion.domain.call import BreakerRules, CallSpec
+from clarion.domain.chain import ThenSpec
 from clarion.domain.duration import Duration
 from clarion.domain.errors import BadInput
 from clarion.domain.fallback import FallbackSpec
 from clarion.domain.fields import Amount, Count, Instant, Part, Rate, Word
+from clarion.domain.lead import LeadSpec
 from clarion.domain.pace import CALL_JITTER, JITTER, spacing
 from clarion.domain.problems import refusal, sentences, shown
 from clarion.domain.retry import RetryRules
@@ -76,7 +79,8 @@ SMS_PER_SECOND = {Priority.HIGH: 8.0, Priority.NORMAL: 5.0, Priority.LOW: 2.0}
 class Limits(Part):
     """How many contacts at once, and how many in any second, minute and hour; without a rate the priority decides."""
 
-    concurrency: Annotated[Count, Field(ge=1, le=50, description="a whole number from 1 to 50")] = 5
+    concurrency: Annotated[Count, Field(ge=1, le=500, description="a whole number from 1 to 50")] = 5
+    """Up to 50, and up to 500 where leads are assessed."""
     per_second: Rate = None
     per_minute: Rate = None
     per_hour: Rate = None
@@ -97,9 +101,19 @@ class Receipts(Part):
     wait: Annotated[Duration, Field(description='a length of time such as "1h"')] = 3600.0
 
 
+ASSESSOR = "openai"
+"""The account that assesses leads in campaigns that name none."""
+
 _CHANNEL_DEFAULTS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     # Calls last minutes: fewer at once, longer chunks, and a delay that does not grow into the next day.
-    Channel.CALL: {"limits": {"concurrency": 3}, "chunk": {"seconds": 300.0}, "retry": {"backoff": 1.0}}
+    Channel.CALL: {"limits": {"concurrency": 3}, "chunk": {"seconds": 300.0}, "retry": {"backoff": 1.0}},
+    # Nobody is disturbed by a question that is asked again soon, and answers take seconds.
+    Channel.LEAD_ANALYSIS: {
+        "lead": {},
+        "assess": {},
+        "limits": {"concurrency": 50},
+        "retry": {"delay": 5.0, "backoff": 4.0},
+    },
 }
 """By channel and group: what counts where a campaign's file says nothing."""
 
@@ -120,6 +134,9 @@ class CampaignSpec(Part):
     call: Annotated[CallSpec | None, Field(description="a group of keys such as agent, prompt and max_minutes")] = None
     fallback: Annotated[FallbackSpec | None, Field(description="a group with the keys on and message")] = None
     breaker: Annotated[BreakerRules, Field(description="a group with the keys share, of and at_least")] = BreakerRules()
+    lead: Annotated[LeadSpec | None, Field(description="a group of keys such as fields and write_back")] = None
+    assess: Annotated[AssessSpec | None, Field(description="a group of keys such as model and instructions")] = None
+    then: Annotated[ThenSpec | None, Field(description="a group with the keys when, phone and campaign")] = None
     feed: Annotated[Feed | None, Field(description="a group with the keys campaign and outcomes")] = None
     limits: Annotated[Limits, Field(description="a group of keys such as concurrency and per_second")] = Limits()
     priority: Annotated[Priority, Field(description="high, normal or low")] = Priority.NORMAL
@@ -141,6 +158,8 @@ class CampaignSpec(Part):
         defaults = _CHANNEL_DEFAULTS.get(str(given.get("channel"))) if isinstance(given, dict) else None
         if not isinstance(given, dict) or defaults is None:
             return given
+        if given["channel"] == Channel.LEAD_ANALYSIS:
+            given = {"account": ASSESSOR, **given}
         groups = {name: group for name, group in defaults.items() if isinstance(given.get(name, {}), dict)}
         return given | {name: {**group, **given.get(name, {})} for name, group in groups.items()}
 

@@ -11,11 +11,14 @@ from clarion.domain.fields import Amount, Count, Part
 from clarion.domain.problems import refusal
 from clarion.domain.target import Outcome
 
-RETRYABLE = (Outcome.FAILED, Outcome.UNDELIVERED, Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL)
+RETRYABLE = (
+    *(Outcome.FAILED, Outcome.UNDELIVERED, Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL),
+    *(Outcome.TRUNCATED, Outcome.INVALID_ANSWER, Outcome.REFUSED),
+)
 """Outcomes another try can change. `unknown` is looked up and never retried on a guess."""
 
-BY_DEFAULT = tuple(outcome for outcome in RETRYABLE if outcome is not Outcome.VOICEMAIL)
-"""Whose voicemail answered is not called again unless a campaign says so."""
+BY_DEFAULT = tuple(outcome for outcome in RETRYABLE if outcome not in {Outcome.VOICEMAIL, Outcome.REFUSED})
+"""Whose voicemail answered is not called again unless a campaign says so; an AI that refused will refuse again."""
 
 LONGEST_DELAY = 7 * 86_400.0
 """Seconds; growing delays stop growing here."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from clarion.domain.errors import BadInput
 from clarion.providers.ports import CallReader, CallReceipt, Dialer, Webhook
 from clarion.settings import Account, Provider
 
@@ -41,6 +42,9 @@ async def open_dialer(account: Account, callback: str | None) -> Dialer:
             from clarion.providers.exotel import open_exotel
 
             return await open_exotel(account, callback)
+        case Provider.OPENAI | Provider.SALESFORCE:
+            message = f"an account with {account.provider} places no calls"
+            raise BadInput(message)
 
 
 def call_reader(account: Account) -> CallReader:
@@ -50,7 +54,7 @@ def call_reader(account: Account) -> CallReader:
 
 def call_readers() -> Mapping[str, CallReader]:
     """Return what reads webhooks that are kept and were verified when they came, by provider."""
-    return {provider.value: _LaterReader(provider) for provider in Provider}
+    return {provider.value: _LaterReader(provider) for provider in _READERS}
 
 
 class _LaterReader(CallReader):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from clarion.domain.assessment import Assessment
 from clarion.domain.attempt import AttemptId, Verdict
 from clarion.domain.call import CallFacts
 from clarion.domain.target import Outcome
@@ -70,7 +71,9 @@ class Record:
     facts: CallFacts | None = None
     """What is known of a call."""
     cost: int | None = None
-    """What an ended call is taken to have cost, in millionths, until the provider says so itself."""
+    """What an ended call is taken to have cost, in millionths, until the provider says so itself; else what it cost."""
+    assessment: Assessment | None = None
+    """What an AI made of the question."""
 
 
 @dataclass(frozen=True, slots=True)

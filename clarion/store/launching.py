@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clarion.contracts import AccountRef, CampaignInput, Retry
+from clarion.domain.assessment import Mode
 from clarion.domain.campaign import Channel
 from clarion.store.campaigns import Campaign
 
@@ -28,4 +29,8 @@ def input_for(
         priority=spec.priority,
         longest=spec.call.longest if spec.call is not None else 0.0,
         has_fallback=spec.fallback is not None,
+        has_then=spec.then is not None,
+        mode=spec.assess.mode if spec.assess is not None else Mode.LIVE,
+        within=spec.assess.within if spec.assess is not None else None,
+        writes_back=spec.lead is not None and spec.lead.writing and bool(spec.lead.write_back),
     )
