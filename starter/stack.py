@@ -173,6 +173,22 @@ def calling_environment(sandbox_url: str, texts: str = "main") -> dict[str, str]
     return found
 
 
+ANALYSING: Mapping[str, Mapping[str, str]] = {
+    "openai": {"AUTH_TOKEN": "sk-sandbox"},
+    "salesforce": {"USERNAME": "sandbox@example.com", "PASSWORD": "sandbox", "SECURITY_TOKEN": "sandbox"},
+}
+"""Per vendor the settings of an account of its name that knows or assesses leads on the sandbox."""
+
+
+def analysing_environment(sandbox_url: str) -> dict[str, str]:
+    """Return the settings of accounts that fetch and assess leads on the sandbox."""
+    found: dict[str, str] = {}
+    for vendor, account in ANALYSING.items():
+        told = {"PROVIDER": vendor, "BASE_URL": sandbox_url, **account}
+        found |= {f"CLARION_ACCOUNTS__{vendor.upper()}__{name}": value for name, value in told.items()}
+    return found
+
+
 def webhook_settings(public_url: str) -> dict[str, object]:
     """Return what the sandbox is told about webhooks whose address a vendor takes from its own console."""
     return {"webhook_urls": {vendor: f"{public_url}/webhooks/{vendor}/{vendor}/call" for vendor in CALLING}}

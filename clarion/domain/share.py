@@ -64,11 +64,6 @@ def in_order(wishes: Sequence[Wish], sitting: frozenset[str] = frozenset()) -> l
     return [wish for wish in ordered if wish.wants > 0]
 
 
-def seated(wishes: Sequence[Wish], seats: int, sitting: frozenset[str] = frozenset()) -> list[Wish]:
-    """Return those that may run, as many as there are ``seats``."""
-    return in_order(wishes, sitting)[: max(seats, 0)]
-
-
 def shares(wishes: Sequence[Wish], lanes: int) -> dict[str, int]:
     """Share ``lanes`` among all, by weight; what one does not want goes to the others.
 

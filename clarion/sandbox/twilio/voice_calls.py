@@ -13,7 +13,6 @@ from clarion.sandbox.twilio.messages import API_VERSION, Account, rfc2822
 from clarion.sandbox.twilio.voice_create import VoiceOrder
 from clarion.sandbox.vendor import Json
 
-CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 PRICE_PER_MINUTE = 0.014
 """US dollars for each started minute; the order of magnitude of a call within the US."""
 PRICED_AFTER = 5.0

@@ -13,7 +13,7 @@ from clarion.domain.share import (
     Wish,
     allot,
     bound_of,
-    seated,
+    in_order,
     shares,
     still_unseen,
     with_grant,
@@ -68,7 +68,7 @@ def test_all_lanes_are_used_while_somebody_wants_them_and_nobody_gets_more_than_
 
 def test_whoever_runs_stays_then_the_most_urgent_then_who_waits_longest() -> None:
     wishes = [wish("late", HIGH, since=9), wish("early", HIGH, since=1), wish("low", LOW), wish("idle", HIGH, wants=0)]
-    assert [w.campaign for w in seated(wishes, 2, frozenset({"low"}))] == ["low", "early"]
+    assert [w.campaign for w in in_order(wishes, frozenset({"low"}))] == ["low", "early", "late"]
 
 
 @given(STANDINGS, st.integers(0, 60), st.integers(0, 5), st.booleans())
