@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clarion.sandbox.callbacks import Callbacks
 from clarion.sandbox.exchanges import KEPT, Exchanges
 from clarion.sandbox.faults import Faults
-from clarion.sandbox.vendor import ControlError, Json, Settings, Vendor, World
+from clarion.sandbox.vendor import Commanded, ControlError, Counting, Json, Settings, Vendor, World
 
 ENDLESS = float("inf")
 
@@ -55,6 +55,9 @@ class Control:
             ("POST", "inbound"): self._inbound,
             ("POST", "reset"): self._reset,
         }
+        for name, vendor in vendors.items():
+            if isinstance(vendor, Commanded):
+                self._doors |= {("POST", f"{name}/{command}"): _obey(act) for command, act in vendor.commands.items()}
 
     async def answer(self, request: web.BaseRequest, path: str) -> web.Response:
         """Find the door and answer in JSON; what cannot be followed gets a 400 and one sentence."""
@@ -104,10 +107,12 @@ class Control:
 
     def _effects(self, query: Mapping[str, str], _body: object) -> Json:
         detail = query.get("detail", "0") not in {"", "0", "false"}
-        return {
-            name: {**world.effects.view(detail=detail), "calls": world.calls.view(detail=detail)}
-            for name, world in self._worlds.items()
-        }
+        return {name: self._seen_at(name, detail=detail) for name in self._worlds}
+
+    def _seen_at(self, name: str, *, detail: bool) -> dict[str, Json]:
+        world, vendor = self._worlds[name], self._vendors[name]
+        more = vendor.tally(detail=detail) if isinstance(vendor, Counting) else {}
+        return {**world.effects.view(detail=detail), "calls": world.calls.view(detail=detail), **more}
 
     def _times(self, query: Mapping[str, str], _body: object) -> Json:
         start, end = _number(query, "from_time", -ENDLESS), _number(query, "to_time", ENDLESS)
@@ -142,6 +147,10 @@ class Control:
             message = f'"{name}" is no provider of this sandbox; there is {", ".join(self._worlds)}'
             raise ControlError(message)
         return name
+
+
+def _obey(act: Callable[[], Json]) -> Callable[[Mapping[str, str], object], Json]:
+    return lambda _query, _body: act()
 
 
 def _mapping(body: object) -> dict[str, object]:

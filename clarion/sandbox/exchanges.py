@@ -12,6 +12,8 @@ from typing import NamedTuple
 from clarion.sandbox.vendor import Answer, Call, Json
 
 KEPT = 500
+KEPT_BYTES = 32 * 1024 * 1024
+"""Of all bodies together; the latest exchange is kept however large it is."""
 
 
 class Exchange(NamedTuple):
@@ -20,6 +22,11 @@ class Exchange(NamedTuple):
     provider: str
     call: Call
     answer: Answer
+
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies."""
+        return len(self.call.body) + len(self.answer.body)
 
     def view(self) -> dict[str, Json]:
         """Render for reading: the body as received, the response as JSON (or as text when it is none)."""
@@ -39,11 +46,16 @@ class Exchanges:
     """A bounded memory of exchanges; appending is all that happens while a request is served."""
 
     def __init__(self) -> None:
-        self._latest: deque[Exchange] = deque(maxlen=KEPT)
+        self._latest: deque[Exchange] = deque()
+        self._bytes = 0
 
     def record(self, provider: str, call: Call, answer: Answer) -> None:
         """Remember an answered request."""
-        self._latest.append(Exchange(provider, call, answer))
+        exchange = Exchange(provider, call, answer)
+        self._latest.append(exchange)
+        self._bytes += exchange.size
+        while len(self._latest) > KEPT or (self._bytes > KEPT_BYTES and len(self._latest) > 1):
+            self._bytes -= self._latest.popleft().size
 
     def latest(self, limit: int = KEPT) -> list[dict[str, Json]]:
         """Return the latest ones, oldest first."""
@@ -52,6 +64,7 @@ class Exchanges:
     def clear(self) -> None:
         """Forget everything."""
         self._latest.clear()
+        self._bytes = 0
 
 
 def _parsed(body: bytes) -> Json:

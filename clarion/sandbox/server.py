@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
 
 from clarion.sandbox.callbacks import Callbacks
 from clarion.sandbox.calls import Switchboard
@@ -18,6 +22,11 @@ from clarion.sandbox.vendors import VENDORS
 
 SHUTDOWN_SECONDS = 1.0
 KEEPALIVE_SECONDS = 75.0
+SLOW_METHODS = frozenset({"POST", "PATCH"})
+LONGEST_LINE = 65_536
+"""Bytes of an address or a header; a vendor that takes less says so itself."""
+LARGEST_BODY = 256 * 1024 * 1024
+"""Bytes; the largest file that any vendor takes has 200 MB."""
 
 
 class Sandbox:
@@ -59,7 +68,14 @@ class Sandbox:
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
         # The bare server instead of an Application: routing and middlewares would cost more than the answer itself.
-        server = web.Server(self._serve, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS)
+        server = web.Server(
+            self._serve,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            request_factory=_request,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
         await self.callbacks.open()
@@ -115,7 +131,7 @@ class Sandbox:
         answer = vendor.refuse(refusal, call) if refusal else await vendor.answer(call)
         if refusal is Refusal.OUTAGE and faults.strikes(0.5):
             return Answer(answer.status, b"", cut=True)
-        delay = world.settings.latency_ms / 1000 if call.method == "POST" and not refusal else 0.0
+        delay = world.settings.latency_ms / 1000 if call.method in SLOW_METHODS and not refusal else 0.0
         if not refusal and faults.strikes(faults.now.slow):
             delay += faults.now.slow_seconds
         if delay:
@@ -124,3 +140,15 @@ class Sandbox:
         if mishap is Mishap.CUT:
             return Answer(answer.status, b"", cut=True)
         return vendor.refuse(Refusal.SERVER_ERROR, call) if mishap else answer
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """Make a request whose body may be as large as any vendor allows; aiohttp alone would stop at one megabyte."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_BODY)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from clarion.sandbox.salesforce.settings import SalesforceSettings
 
 if TYPE_CHECKING:
     from clarion.sandbox.callbacks import Callbacks
@@ -66,7 +68,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     latency_ms: float = Field(default=20.0, ge=0)
-    """Milliseconds from a POST's arrival (when its effect happens) to its answer."""
+    """Milliseconds from the arrival of a POST or PATCH (when its effect happens) to its answer."""
     time_scale: float = Field(default=1.0, ge=0)
     """Factor on everything the world takes its time for: sending, delivery, people's replies."""
     inbound_url: str | None = None
@@ -85,6 +87,7 @@ class Settings(BaseModel):
     """Per provider: where webhooks go that a vendor takes from its own console and not from the request."""
     mix: dict[str, dict[str, Share]] = Field(default_factory=dict)
     """Per provider: share of each ending for numbers that decide nothing by themselves; the rest ends well."""
+    salesforce: SalesforceSettings = SalesforceSettings()
 
 
 @dataclass(slots=True)
@@ -122,3 +125,20 @@ class Vendor(Protocol):
 
     def reset(self) -> None:
         """Forget all that happened."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A vendor that counts more than what happens to people; shown beside the effects."""
+
+    def tally(self, *, detail: bool) -> Mapping[str, Json]:
+        """Tell the counts since the start or the last reset; with ``detail`` also one by one."""
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """A vendor that can be told things: ``POST /_sandbox/<vendor>/<command>``."""
+
+    @property
+    def commands(self) -> Mapping[str, Callable[[], Json]]:
+        """What it can be told, by name."""
