@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,14 @@ def start_drill(folder: Path, *options: str, channel: str = "sms") -> subprocess
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """Let what is started here take note of SIGINT, which shells have what they run in the background ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def still_running(folder: Path) -> list[int]:
@@ -87,6 +95,7 @@ def test_everybody_is_called_as_often_as_the_rules_say_whatever_is_killed_and_lo
     assert list(tmp_path.glob("clarion-drill-*")) == []
 
 
+@pytest.mark.usefixtures("ctrl_c_counts")
 def test_ctrl_c_ends_a_drill_and_everything_it_has_started(tmp_path: Path) -> None:
     drill = start_drill(tmp_path, "--targets", "2000", "--kills", "1")
     assert drill.stderr is not None

@@ -14,7 +14,7 @@ from tests.fake_calls import LONG
 from tests.fakes import BROKEN, DELIVERED, LATER, LOST, REFUSED
 from tests.workflows.exchange import CallPlay, Exchange
 from tests.workflows.stage import Stage
-from tests.workflows.test_storms import Act, end, perform, stormy
+from tests.workflows.test_storms import Act, end, perform, resume_unless_over, stormy
 from workflows.campaign import CampaignWorkflow
 
 STEPS = ("import_audience", "record_status", "close_books", "requeue_failed")
@@ -81,7 +81,7 @@ async def calm(play: CallPlay) -> CampaignStatus:
     while not result.done():
         play.campaign.end_calls(play.campaign.under_way)
         if play.campaign.statuses and play.campaign.statuses[-1].status is CampaignStatus.PAUSED:
-            await play.handle.signal(CampaignWorkflow.resume)
+            await resume_unless_over(play)
         await asyncio.wait([result], timeout=0.05)
     status = CampaignStatus.CANCELLED if result.exception() else result.result().status
     play.assert_closed(status)
