@@ -12,13 +12,12 @@ from temporalio.exceptions import ApplicationError
 from activities.call_chunk import CallChunk, Desk
 from activities.call_lane import Calling, Patience
 from activities.call_watch import CallWatch
+from activities.chunks import cannot_begin, close_chunk, open_chunk, report_on
 from activities.failures import as_failures, in_thread
 from activities.heartbeat import beating
 from activities.tools import Tools
 from clarion.contracts import ChunkOrder, ChunkReport
 from clarion.domain.errors import BadInput
-from clarion.store.claims import Execution
-from clarion.store.entries import Halt
 
 HANDED_OVER = timedelta(seconds=0.1)
 """Before another worker takes up the call that this one holds."""
@@ -50,8 +49,7 @@ class CallActivities:
             calling = self._accounts.get(campaign.account)
             if calling is None:
                 why = f'account "{campaign.account}" is not set up for calls on this worker'
-                await self._tools.ledger.submit(Halt(order.campaign.key, why))
-                return await self._report(order, worked=0)
+                return await cannot_begin(self._tools, order, why)
             desk = Desk(self._tools, calling, self._watcher, self._patience)
             started_at = campaign.started_at or self._tools.clock()
             chunk = CallChunk(desk, order, campaign.spec, campaign.spec.call, started_at)
@@ -59,25 +57,16 @@ class CallActivities:
                 return await _through(self._work(order, chunk), chunk)
 
     async def _work(self, order: ChunkOrder, chunk: CallChunk) -> ChunkReport:
-        claims, clock, info = self._tools.store.claims, self._tools.clock, activity.info()
-        this = order.campaign.key, order.number
-        execution = Execution(info.scheduled_time.timestamp(), info.attempt, self._tools.worker)
-        opened = await in_thread(claims.open_chunk, *this, execution, clock())
+        opened = await open_chunk(self._tools, order)
         try:
             is_done = await chunk.work(opened)
         except BaseException:
-            await in_thread(claims.close_chunk, *this, opened.fence, clock())
+            await close_chunk(self._tools, order, opened)
             raise
         if not is_done and _has_successor():
             message = "this worker stops while a call is under way; another one goes on with it"
             raise ApplicationError(message, type="WorkerShutdown", next_retry_delay=HANDED_OVER)
-        return await self._report(order, await in_thread(claims.close_chunk, *this, opened.fence, clock()))
-
-    async def _report(self, order: ChunkOrder, worked: int) -> ChunkReport:
-        campaigns, key = self._tools.store.campaigns, order.campaign.key
-        snapshot = await in_thread(campaigns.snapshot, key, self._tools.clock())
-        halt = (await in_thread(campaigns.get, key)).halt
-        return ChunkReport(number=order.number, worked=worked, halt=halt, snapshot=snapshot)
+        return await report_on(self._tools, order, await close_chunk(self._tools, order, opened))
 
 
 def _signs(chunk: CallChunk, order: ChunkOrder) -> dict[str, object]:
