@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 
 from clarion.sandbox.elevenlabs.api import ElevenLabsApi
 from clarion.sandbox.exotel.api import ExotelApi
+from clarion.sandbox.openai.api import OpenAiApi
 from clarion.sandbox.retell.api import RetellApi
+from clarion.sandbox.salesforce.api import SalesforceApi
 from clarion.sandbox.twilio.api import TwilioApi
 from clarion.sandbox.vendor import Vendor, World
 
@@ -15,4 +17,6 @@ VENDORS: Mapping[str, Callable[[World], Vendor]] = {
     "retell": RetellApi,
     "elevenlabs": ElevenLabsApi,
     "exotel": ExotelApi,
+    "openai": OpenAiApi,
+    "salesforce": SalesforceApi,
 }
