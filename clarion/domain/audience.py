@@ -23,7 +23,8 @@ class AudienceSpec(Part):
     """Where the targets come from, and which columns mean what; the other columns are variables of the text."""
 
     file: Annotated[Word, Field(description="the path of a CSV, XLSX or JSON Lines file")]
-    address: Annotated[Word, Field(description=_COLUMN + "the phone numbers")]
+    address: Annotated[Word, Field(description=_COLUMN + "the phone numbers, or of lead ids where leads are assessed")]
+    """Where leads are assessed, files call it `lead_id`."""
     sheet: Annotated[Word | None, Field(description="the name of a sheet of the XLSX file")] = None
     time_zone: Annotated[Word | None, Field(description=_COLUMN + "time zones")] = None
     message: Annotated[Word | None, Field(description=_COLUMN + "each row's own text")] = None
@@ -70,6 +71,6 @@ class Feed(Part):
     campaign: Annotated[Word, Field(description="the id of a campaign")]
     outcomes: Annotated[tuple[Outcome, ...], Field(min_length=1, description="a list of outcomes")]
     when: Annotated[Word | None, Field(description='a condition such as "score >= 70"')] = None
-    """Of assessed leads, those that this is true of."""
+    """Of assessed leads, those that this is true of: a `Condition` of what `values_of` gives."""
     phone: tuple[Word, ...] = ()
     """Fields of a lead in which its phone number stands, the best first; of other targets the address goes on."""

@@ -12,17 +12,18 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from clarion.domain.assessment import AssessSpec
 from clarion.domain.audience import OWN_WORDS, AudienceSpec, Feed
 from clarion.domain.call import BreakerRules, CallSpec
-from clarion.domain.chain import ThenSpec
+from clarion.domain.chain import PHONE, ThenSpec, unfetched_phones
 from clarion.domain.duration import Duration
-from clarion.domain.errors import BadInput
+from clarion.domain.errors import BadInput, did_you_mean
 from clarion.domain.fallback import FallbackSpec
 from clarion.domain.fields import Amount, Count, Instant, Part, Rate, Word
 from clarion.domain.lead import LeadSpec
 from clarion.domain.pace import CALL_JITTER, JITTER, spacing
 from clarion.domain.problems import refusal, sentences, shown
 from clarion.domain.retry import RetryRules
+from clarion.domain.target import Outcome
 from clarion.domain.template import checked_text
-from clarion.domain.window import Window
+from clarion.domain.window import TARGET, Window
 
 LATE_START = 60.0
 """Seconds a start time may lie in the past, as a file is written before it is read."""
@@ -73,14 +74,19 @@ class Priority(StrEnum):
     LOW = "low"
 
 
+MOST_LANES: Mapping[Channel, int] = {Channel.SMS: 50, Channel.CALL: 50, Channel.LEAD_ANALYSIS: 500}
+"""How many contacts at once a campaign may ask for."""
+
 SMS_PER_SECOND = {Priority.HIGH: 8.0, Priority.NORMAL: 5.0, Priority.LOW: 2.0}
 
 
 class Limits(Part):
     """How many contacts at once, and how many in any second, minute and hour; without a rate the priority decides."""
 
-    concurrency: Annotated[Count, Field(ge=1, le=500, description="a whole number from 1 to 50")] = 5
-    """Up to 50, and up to 500 where leads are assessed."""
+    concurrency: Annotated[
+        Count, Field(ge=1, description="a whole number from 1 to 50, or to 500 where leads are assessed")
+    ] = 5
+    """At most what `MOST_LANES` says for the channel."""
     per_second: Rate = None
     per_minute: Rate = None
     per_hour: Rate = None
@@ -160,6 +166,8 @@ class CampaignSpec(Part):
             return given
         if given["channel"] == Channel.LEAD_ANALYSIS:
             given = {"account": ASSESSOR, **given}
+            if "audience" in given:
+                given["audience"] = _with_address(given["audience"])
         groups = {name: group for name, group in defaults.items() if isinstance(given.get(name, {}), dict)}
         return given | {name: {**group, **given.get(name, {})} for name, group in groups.items()}
 
@@ -180,13 +188,39 @@ class CampaignSpec(Part):
     def _fits_its_channel(self) -> Self:
         if self.channel is Channel.CALL and self.call is None:
             raise refusal("call is missing; give a group of keys such as agent, prompt, first_message and max_minutes")
-        if self.channel is Channel.CALL:
+        if self.channel is not Channel.SMS:
+            where = "what a call says stands in call" if self.channel is Channel.CALL else "leads are told nothing"
             for name, text in (("message", self.message), ("audience.message", self.audience.message)):
                 if text is not None:
-                    raise refusal(f"{name} belongs to campaigns of channel sms; what a call says stands in call")
-        else:
-            for name in self._words_of_calls():
-                raise refusal(f"{name} belongs to campaigns of channel call; this one has channel {self.channel}")
+                    raise refusal(f"{name} belongs to campaigns of channel sms; {where}")
+        for channel, names in ((Channel.CALL, self._words_of_calls), (Channel.LEAD_ANALYSIS, self._words_of_leads)):
+            if self.channel is not channel:
+                for name in names():
+                    problem = f"{name} belongs to campaigns of channel {channel}; this one has channel {self.channel}"
+                    raise refusal(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _has_few_lanes(self) -> Self:
+        most = MOST_LANES[self.channel]
+        if self.limits.concurrency > most:
+            raise refusal(f"limits.concurrency is {self.limits.concurrency}; give a whole number from 1 to {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_leads(self) -> Self:
+        if self.channel is Channel.LEAD_ANALYSIS:
+            for problem in _of_analysis(self):
+                raise refusal(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> Self:
+        if self.then is not None:
+            try:
+                _following(self, self.then)
+            except ValidationError as error:
+                raise refusal(sentences(error, CampaignSpec, ("then", "campaign"))) from None
         return self
 
     def _words_of_calls(self) -> Iterator[str]:
@@ -196,6 +230,57 @@ class CampaignSpec(Part):
             yield "breaker"
         if self.feed is None:  # a campaign that follows calls reads the same rows, and uses less of them
             yield from (f"audience.{name}" for name in OWN_WORDS if getattr(self.audience, name) is not None)
+
+    def _words_of_leads(self) -> Iterator[str]:
+        """Yield the keys given that mean something to the analysis of leads alone."""
+        yield from (name for name in ("lead", "assess", "then") if getattr(self, name) is not None)
+
+
+def _with_address(audience: object) -> object:
+    """Take `lead_id` for `address`, which is what people call the column with the ids of leads."""
+    if not isinstance(audience, dict) or "lead_id" not in audience:
+        return audience
+    if "address" in audience:
+        raise refusal("audience: lead_id and address mean the same column; leave one of them out")
+    return {("address" if key == "lead_id" else key): value for key, value in audience.items()}
+
+
+def _of_analysis(spec: CampaignSpec) -> Iterator[str]:
+    """Yield what does not fit together in an analysis of leads."""
+    if spec.feed is not None:
+        yield "feed is for campaigns that follow others, and no analysis of leads does; leave it out"
+    if spec.window is not None and spec.window.time_zone == TARGET:
+        yield "window: time_zone is target, and a lead is in none that is known; give a name such as Europe/Berlin"
+    if spec.then is None:
+        for key in ("time_zone", "region"):
+            if getattr(spec.audience, key) is not None:
+                yield f"audience.{key} is for those who are contacted, and nobody is; leave it out, or give then"
+    answers = spec.assess.fields if spec.assess is not None else {}
+    lead = spec.lead if spec.lead is not None else LeadSpec()
+    for field, answer in lead.write_back.items():
+        if answer not in answers:
+            near = did_you_mean(answer, answers)
+            yield f'lead.write_back.{field}: "{answer}" is no answer{near}; assess.fields has {", ".join(answers)}'
+    if spec.then is not None:
+        yield from unfetched_phones(spec.then, lead.fields)
+
+
+def then_campaign(parent: CampaignSpec, parent_id: str) -> CampaignSpec:
+    """Return the campaign that follows an analysis of leads, fed by it. Raises BadInput for one without `then`."""
+    if parent.then is None:
+        raise BadInput(f'nothing follows campaign "{parent_id}": it has no group then')
+    feed = Feed(campaign=parent_id, outcomes=(Outcome.ASSESSED,), when=parent.then.when, phone=parent.then.phone)
+    try:
+        return _following(parent, parent.then, feed)
+    except ValidationError as error:
+        raise BadInput(sentences(error, CampaignSpec, ("then", "campaign"))) from None
+
+
+def _following(parent: CampaignSpec, then: ThenSpec, feed: Feed | None = None) -> CampaignSpec:
+    """Return the campaign of `then`; its rows are the parent's, and their numbers come from the leads."""
+    usual = {"name": f"{parent.name[:190]} (then)"}
+    audience = parent.audience.model_copy(update={"address": PHONE})
+    return CampaignSpec.model_validate({**usual, **then.campaign, "audience": audience.model_dump(), "feed": feed})
 
 
 def spacing_of(spec: CampaignSpec) -> float:

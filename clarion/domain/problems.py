@@ -22,20 +22,21 @@ def refusal(problem: str) -> PydanticCustomError:
     return PydanticCustomError(_REFUSAL, "{problem}", {"problem": problem})
 
 
-def sentences(error: ValidationError, model: type[BaseModel]) -> str:
+def sentences(error: ValidationError, model: type[BaseModel], under: Sequence[str] = ()) -> str:
     """Return one sentence a line: where, what was given, and the way out (from the field's `description`).
 
-    Unknown keys come first: a mistyped one is often why another is missing.
+    Unknown keys come first: a mistyped one is often why another is missing. `under` is where the model's data stands
+    in what the person wrote.
     """
     details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != _UNKNOWN_KEY)
-    return "\n".join(dict.fromkeys(_sentence(detail, model) for detail in details))
+    return "\n".join(dict.fromkeys(_sentence(detail, model, under) for detail in details))
 
 
-def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
+def _sentence(detail: ErrorDetails, model: type[BaseModel], under: Sequence[str]) -> str:
     path = [part for part in detail["loc"] if part != "[key]"]
     if detail["type"] in (_UNKNOWN_KEY, "invalid_key"):
-        return _about_key(detail, path, model)
-    where = _dotted(path)
+        return _about_key(detail, path, model, under)
+    where = _dotted([*under, *path])
     if detail["type"] == _REFUSAL:
         return f"{where}: {detail['msg']}" if where else detail["msg"]
     field = _field_at(model, path)
@@ -45,8 +46,9 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     return f"{where} is {shown(detail['input'])}{wanted}{_nearest(detail)}"
 
 
-def _about_key(detail: ErrorDetails, path: Sequence[int | str], model: type[BaseModel]) -> str:
-    group = f"{_dotted(path[:-1])}: " if path[:-1] else ""
+def _about_key(detail: ErrorDetails, path: Sequence[int | str], model: type[BaseModel], under: Sequence[str]) -> str:
+    around = [*under, *path[:-1]]
+    group = f"{_dotted(around)}: " if around else ""
     if detail["type"] == "invalid_key":
         return f'{group}{shown(detail["input"])} is not a key; keys are texts (put one such as "on" in quotes)'
     keys = _keys(_model_at(model, path[:-1]))

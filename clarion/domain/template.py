@@ -8,8 +8,10 @@ from typing import Self
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
 from jinja2 import Template as JinjaTemplate
+from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS, do_round
+from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -24,6 +26,10 @@ MAX_RENDERED = 65_536
 _LONE_TAG = re.compile(r"^[ \t]*(\{%(?:[^%\n]|%(?!\}))*%\}|\{#(?:[^#\n]|#(?!\}))*#\})[ \t]*\n", re.MULTILINE)
 _SPACED_NAME = re.compile(r"\{\{\s*([^\W\d]\w*(?:[ -]+\w+)+)\s*(?:\||\}\})")
 _FORMAT_WIDTHS = re.compile(r"%[-+ #0]*(\*|\d*)(?:\.(\*|\d*))?")
+
+
+_TOO_MUCH = (RecursionError, MemoryError, SyntaxError, OverflowError, ValueError)
+_TOO_DEEP = "is nested too deeply or holds a number too large; make it simpler"
 
 
 class MissingVariable(ClarionError):
@@ -149,8 +155,8 @@ class Template:
             return cls(source, variables, _plain_parts(tree), _ENVIRONMENT.from_string(tree))
         except TemplateSyntaxError as error:
             raise BadInput(_syntax_problem(source, error)) from None
-        except (RecursionError, MemoryError, SyntaxError, OverflowError, ValueError):
-            raise BadInput("the text is nested too deeply or holds a number too large; make it simpler") from None
+        except _TOO_MUCH:
+            raise BadInput(f"the text {_TOO_DEEP}") from None
 
     def render(self, values: Mapping[str, str]) -> str:
         """Fill in the values; raises MissingVariable, or BadInput when an expression fails on these values."""
@@ -165,6 +171,26 @@ class Template:
             raise MissingVariable(missing.message or "") from None
         except Exception as error:
             raise BadInput(f"the text cannot be filled in: {error}") from error
+
+
+def parse_expression(source: str) -> tuple[frozenset[str], TemplateExpression]:
+    """Check one expression as it may stand between {{ and }}; return the names it mentions, and what computes it.
+
+    Raises BadInput.
+    """
+    try:
+        parser = Parser(_ENVIRONMENT, source, state="variable")
+        tree = parser.parse_expression()
+        if not parser.stream.eos:
+            following = parser.stream.current
+            what = "= does not compare; write ==" if following.type == "assign" else f"{following} cannot stand there"
+            raise BadInput(what)
+        names = frozenset(_check(tree))
+        return names, _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+    except TemplateSyntaxError as error:
+        raise BadInput(str(error.message).rstrip(".")) from None
+    except _TOO_MUCH:
+        raise BadInput(f"it {_TOO_DEEP}") from None
 
 
 def checked_text(text: str) -> str:
