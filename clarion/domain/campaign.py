@@ -20,7 +20,7 @@ from clarion.domain.fields import Amount, Count, Instant, Part, Rate, Word
 from clarion.domain.lead import LeadSpec
 from clarion.domain.pace import CALL_JITTER, JITTER, spacing
 from clarion.domain.problems import refusal, sentences, shown
-from clarion.domain.retry import RetryRules
+from clarion.domain.retry import FOR_LEADS, RetryRules
 from clarion.domain.target import Outcome
 from clarion.domain.template import checked_text
 from clarion.domain.window import TARGET, Window
@@ -118,7 +118,7 @@ _CHANNEL_DEFAULTS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
         "lead": {},
         "assess": {},
         "limits": {"concurrency": 50},
-        "retry": {"delay": 5.0, "backoff": 4.0},
+        "retry": {"delay": 5.0, "backoff": 4.0, "on": FOR_LEADS},
     },
 }
 """By channel and group: what counts where a campaign's file says nothing."""

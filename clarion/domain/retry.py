@@ -17,8 +17,11 @@ RETRYABLE = (
 )
 """Outcomes another try can change. `unknown` is looked up and never retried on a guess."""
 
-BY_DEFAULT = tuple(outcome for outcome in RETRYABLE if outcome not in {Outcome.VOICEMAIL, Outcome.REFUSED})
-"""Whose voicemail answered is not called again unless a campaign says so; an AI that refused will refuse again."""
+BY_DEFAULT = (Outcome.FAILED, Outcome.UNDELIVERED, Outcome.NO_ANSWER, Outcome.BUSY)
+"""Whose voicemail answered is not called again unless a campaign says so."""
+
+FOR_LEADS = (Outcome.FAILED, Outcome.TRUNCATED, Outcome.INVALID_ANSWER)
+"""The same where leads are assessed; an AI that refused will refuse again."""
 
 LONGEST_DELAY = 7 * 86_400.0
 """Seconds; growing delays stop growing here."""
