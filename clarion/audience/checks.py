@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from clarion.audience.addresses import Addressing, LeadNumber, PhoneNumber
+from clarion.audience.lead_rows import LeadWording
 from clarion.audience.row import Row
 from clarion.audience.scripts import ScriptWording
 from clarion.audience.source import require_columns
 from clarion.audience.texts import TextWording
 from clarion.audience.wording import SkipRow, Wording, shortened
-from clarion.domain.campaign import CampaignSpec
-from clarion.domain.phone import InvalidPhone, candidate_zones, normalize_phone
+from clarion.domain.campaign import CampaignSpec, Channel
+from clarion.domain.phone import candidate_zones
 from clarion.domain.target import SkipReason
 from clarion.domain.window import TARGET, nearest_zone, next_opening, valid_zone
 
-_LONGEST_NUMBER = 250
-"""Characters; looking for a number in more text than that takes too long."""
 _LONGEST_ZONE = 60
 """Characters of a time zone that a nearest name is looked for."""
 _MOST_ZONE_HINTS = 100
@@ -29,11 +29,12 @@ class CheckedRow:
 
     row: int
     address: str | None
-    """E.164; None when the row gives no usable number."""
+    """E.164, or the 18 characters of a lead's id; None when the row gives none that can be used."""
     variables: dict[str, str]
     """Those the campaign uses and this row has; empty for a text row with its own text, and for a skipped row.
 
-    For calls, all that go along and all that the texts or the fallback need.
+    For calls, all that go along and all that the texts or the fallback need. For leads, all cells of every row by the
+    names of their columns, as they belong into the result.
     """
     text: str | None
     """The row's own text, sent as it stands; None when the campaign's text applies.
@@ -43,7 +44,7 @@ class CheckedRow:
     time_zone: str | None
     """The zone the row names; None leaves the candidates that its number gives."""
     segments: int
-    """What the text is billed as; 0 for calls."""
+    """What the text is billed as; 0 for calls and leads."""
     skip: SkipReason | None = None
     detail: str | None = None
 
@@ -63,17 +64,15 @@ class RowChecker:
             BadInput: a column or a variable of a text is not there; the sentence names those that are.
         """
         audience = spec.audience
-        needed = {"the phone number": audience.address}
+        self._address = _addressing(spec)
+        needed = {self._address.purpose: audience.address}
         if audience.time_zone is not None:
             needed["the time zone"] = audience.time_zone
         require_columns(columns, needed)
-        self._address, self._zone = audience.address, audience.time_zone
-        self._region = audience.region
+        self._zone = audience.time_zone
         self._window = spec.window if spec.window is not None and spec.window.time_zone == TARGET else None
         self._now = now
-        self._wording: Wording = (
-            TextWording(spec, columns) if spec.call is None else ScriptWording(spec, spec.call, columns)
-        )
+        self._wording = _wording(spec, columns)
         self._used = (*needed.values(), *self._wording.columns)
         self._zone_hints: dict[str, str] = {}
 
@@ -83,14 +82,14 @@ class RowChecker:
         try:
             self._check_readable(row)
             cells = row.cells
-            address = self._number(cells)
+            address = self._address.of(cells)
             zone = self._time_zone(cells)
             if self._window is not None:
                 self._check_window(address, zone)
             words = self._wording.of(row)
         except SkipRow as skip:
-            # What is never sent is not kept: the number says who was meant, the detail says why not.
-            return CheckedRow(row.number, address, {}, None, zone, 0, skip.reason, skip.detail)
+            kept = row.cells if self._wording.keeps_skipped else {}
+            return CheckedRow(row.number, address, kept, None, zone, 0, skip.reason, skip.detail)
         return CheckedRow(row.number, address, words.variables, words.text, zone, words.segments)
 
     def _check_readable(self, row: Row) -> None:
@@ -100,21 +99,6 @@ class RowChecker:
             for column in self._used:
                 if column in row.faults:
                     raise SkipRow(SkipReason.UNREADABLE_ROW, row.faults[column])
-
-    def _number(self, cells: Mapping[str, str]) -> str:
-        raw = cells.get(self._address, "")
-        if not raw or raw.isspace():
-            raise SkipRow(SkipReason.MISSING_PHONE, f'the cell "{self._address}" is empty')
-        if len(raw) > _LONGEST_NUMBER:
-            raise self._bad_number(raw, f"it has {len(raw):,} characters")
-        try:
-            return normalize_phone(raw, self._region)
-        except InvalidPhone as error:
-            raise self._bad_number(raw, error.why) from None
-
-    def _bad_number(self, raw: str, why: str) -> SkipRow:
-        detail = f'{self._address} "{shortened(raw)}" is not a phone number that can be used: {why}'
-        return SkipRow(SkipReason.INVALID_PHONE, detail)
 
     def _time_zone(self, cells: Mapping[str, str]) -> str | None:
         zone = cells.get(self._zone, "").strip() if self._zone is not None else ""
@@ -140,3 +124,15 @@ class RowChecker:
             shown = ", ".join(zones[:3]) + (f" and {len(zones) - 3} more" if len(zones) > 3 else "")
             detail = f"{address} may be in {shown}, and the window is never open in all of them at once"
             raise SkipRow(SkipReason.UNKNOWN_TIME_ZONE, detail)
+
+
+def _addressing(spec: CampaignSpec) -> Addressing:
+    if spec.channel is Channel.LEAD_ANALYSIS:
+        return LeadNumber(spec.audience.address)
+    return PhoneNumber(spec.audience.address, spec.audience.region)
+
+
+def _wording(spec: CampaignSpec, columns: Sequence[str]) -> Wording:
+    if spec.channel is Channel.LEAD_ANALYSIS:
+        return LeadWording(spec, columns)
+    return TextWording(spec, columns) if spec.call is None else ScriptWording(spec, spec.call, columns)

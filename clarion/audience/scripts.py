@@ -36,6 +36,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class ScriptWording:
     """The scripts of one campaign of calls."""
 
+    keeps_skipped = False
+
     def __init__(self, spec: CampaignSpec, call: CallSpec, columns: Sequence[str]) -> None:
         """Find the columns.
 

@@ -20,6 +20,8 @@ LONGEST_TEXT = 1600
 class TextWording:
     """The texts of one campaign."""
 
+    keeps_skipped = False
+
     def __init__(self, spec: CampaignSpec, columns: Sequence[str]) -> None:
         """Find the columns. Raises BadInput for one that is not there."""
         self._own = spec.audience.message

@@ -21,7 +21,7 @@ def sources(template: Template, columns: Sequence[str], text: str = "The text") 
     can do without (`default`).
     """
     found = _columns_of(template.variables, columns)
-    missing = _needed(template, found)
+    missing = unmet(template, found)
     if missing:
         names = " and ".join(f"{{{{ {name} }}}}{did_you_mean(name, columns)}" for name in missing)
         raise BadInput(f"{text} uses {names}, which no column of the audience gives; the columns are {_list(columns)}.")
@@ -75,6 +75,24 @@ def filled(template: Template, given: Mapping[str, str], known: Mapping[str, str
         raise SkipRow(SkipReason.MISSING_VARIABLE, shortened(str(error), 300)) from None
 
 
+def unmet(template: Template, given: Collection[str]) -> list[str]:
+    """Return the variables without which the text cannot be filled in although each of the given ones has a value."""
+    tried = dict.fromkeys(given, "1")
+    missing: list[str] = []
+    while True:
+        try:
+            template.render(tried)
+        except MissingVariable as error:
+            if error.name in tried:
+                return missing
+            missing.append(error.name)
+            tried[error.name] = "1"
+        except BadInput:
+            return missing  # "1" is not a value this text can work with; the rows will show theirs
+        else:
+            return missing
+
+
 def _columns_of(names: Collection[str], columns: Sequence[str]) -> dict[str, str]:
     spelled = _spelled(columns)
     found = {name: name for name in sorted(names) if name in columns}
@@ -98,21 +116,3 @@ def _word(column: str) -> str:
 
 def _list(columns: Sequence[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
-
-
-def _needed(template: Template, given: Mapping[str, str]) -> list[str]:
-    """Return the variables without which the text cannot be filled in although every column has a value."""
-    tried = dict.fromkeys(given, "1")
-    missing: list[str] = []
-    while True:
-        try:
-            template.render(tried)
-        except MissingVariable as error:
-            if error.name in tried:
-                return missing
-            missing.append(error.name)
-            tried[error.name] = "1"
-        except BadInput:
-            return missing  # "1" is not a value this text can work with; the rows will show theirs
-        else:
-            return missing

@@ -31,6 +31,11 @@ class Wording(Protocol):
     """One channel's way to make of a row what is said to its person."""
 
     @property
+    def keeps_skipped(self) -> bool:
+        """Whether the cells of a row that is left out are kept all the same; what is never sent need not be."""
+        ...
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns it needs; a row in which one of them cannot be read is left out."""
         ...

@@ -12,7 +12,6 @@ from itertools import islice, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeAlias
-from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -34,7 +33,7 @@ _LONGEST_RESULT_TAG = 256
 _ILLEGAL = re.compile("[\0\ud800-\udfff]")
 _BROKEN = (
     InvalidFileException,
-    ParseError,
+    SyntaxError,  # of the standard library's XML parser, and of lxml's, which openpyxl uses where it is there
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
