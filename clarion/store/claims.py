@@ -231,7 +231,10 @@ class Claims:
         posting.load(keys, attempts_of=keys)
         for position, number in rows:
             attempt = posting.attempts[AttemptId(campaign_key, position, number)]
-            if attempt.outcome is None:
+            if attempt.outcome is None and posting.is_of_leads(campaign_key):
+                # A question disturbs nobody: it can be asked again without knowing whether it was asked.
+                posting.withdraw(attempt, posting.now, "retry", "its worker went away before the answer")
+            elif attempt.outcome is None:
                 posting.strand(attempt, "its worker went away before the answer")
             elif attempt.outcome == Outcome.PLACED:
                 posting.leave(attempt, "its worker went away; the call goes on")

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import bindparam, insert, literal_column, select, update
 
 from clarion.audience.checks import CheckedRow
+from clarion.domain.attempt import NEVER
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import Conflict
 from clarion.domain.target import SkipReason, TargetState
 from clarion.store.database import Database, storable
 from clarion.store.journal import suppressed_among
+from clarion.store.lead_rows import FETCH
 from clarion.store.posting import Posting
 from clarion.store.rows import CampaignRow
 from clarion.store.schema import audience_files, campaigns, targets
@@ -27,6 +29,7 @@ _COLUMNS = (
     "tries",
     "attempts",
     "due_at",
+    "reason",
     "position",
     "row",
     "address",
@@ -92,14 +95,16 @@ class Importing:
             if moved.rowcount != 1:
                 message = f"rows after {already_read} of this file were imported by another worker meanwhile"
                 raise Conflict(message)
+            of_leads = posting.is_of_leads(campaign_key)
+            first = (NEVER, FETCH) if of_leads else (0.0, None)
             addresses = {row.address for row in rows if row.skip is None and row.address is not None}
             known = _KNOWN.fetch(connection, (campaign_key, TargetState.SKIPPED.value), addresses)
             batch = _Batch(
                 posting,
                 campaign_key,
-                (campaign_key, file_id, now, 0, 0, 0.0),
+                (campaign_key, file_id, now, 0, 0, *first),
                 {found.address: found.row for found in known},
-                suppressed_among(connection, campaign.tenant, addresses),
+                set() if of_leads else suppressed_among(connection, campaign.tenant, addresses),
             )
             for position, row in enumerate(rows, campaign.total + 1):
                 batch.add(position, row)

@@ -191,7 +191,8 @@ class _Page:
         attempt = self.posting.attempts.get(entry.attempt)
         went_on = attempt is not None and attempt.outcome == Outcome.PLACED
         if attempt is not None:
-            self.posting.judge(attempt, entry.verdict, facts=entry.facts, cost=entry.cost)
+            facts, cost, assessment = entry.facts, entry.cost, entry.assessment
+            self.posting.judge(attempt, entry.verdict, facts=facts, cost=cost, assessment=assessment)
         account = self.accounts[entry.attempt.campaign_key]
         if entry.verdict.outcome is Outcome.UNKNOWN and not went_on:
             self.pace.strike(account, self.posting.now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from clarion.domain.assessment import Assessment
 from clarion.domain.attempt import NEVER, AttemptId, Standing, Verdict, standing_after
 from clarion.domain.breaker import FAILURES, Ended, remember, tripped
 from clarion.domain.call import AnsweredBy, CallFacts, MachineRule
@@ -16,18 +17,24 @@ from clarion.domain.target import Outcome, TargetState
 from clarion.store.call_rows import CallRow, clipped, expected_cost, read_recent, recent_text
 from clarion.store.database import storable
 from clarion.store.journal import Person, Wish
+from clarion.store.lead_rows import answer_of
 from clarion.store.rows import AttemptRow, TargetRow
 from clarion.store.sheet import Sheet
 from clarion.store.specs import parsed_spec
 
-UNDECIDED = frozenset({None, Outcome.SENT, Outcome.PLACED, Outcome.UNKNOWN, Outcome.NOT_SENT})
+UNDECIDED = frozenset({None, Outcome.SENT, Outcome.PLACED, Outcome.SUBMITTED, Outcome.UNKNOWN, Outcome.NOT_SENT})
 """Outcomes of an attempt that a later word of the provider may still replace."""
 
 LONGEST_CODE = 16
 """Characters; what is longer is a phrase, which is worth nothing in part."""
 
-UNANSWERED = frozenset({None, Outcome.UNKNOWN})
+UNANSWERED = frozenset({None, Outcome.SUBMITTED, Outcome.UNKNOWN})
 """Outcomes of an attempt about which the provider has said nothing yet."""
+
+NEW = frozenset({TargetState.PENDING, TargetState.WAITING})
+
+NO_FENCE = 0
+"""Stands beside an attempt that no chunk has made; fences count from 1."""
 
 UNBILLED = frozenset({Outcome.FAILED, Outcome.INVALID_NUMBER, Outcome.REJECTED_CONTENT, Outcome.OPTED_OUT})
 """Outcomes that cost nothing unless the provider names a price: it never sent anything."""
@@ -45,6 +52,13 @@ class Posting(Sheet):
         attempt = AttemptRow(*target.key, target.attempts, fence, self.now, slot_at, cost, new=True)
         self.attempts[attempt.id] = attempt
         self._spend(attempt, cost)
+        return attempt.id
+
+    def submit(self, target: TargetRow, cost: int) -> AttemptId:
+        """Make a target part of a batch; ``cost`` is charged until its answer comes, or the batch gives it back."""
+        attempt = self.attempts[self.intend(target, NO_FENCE, self.now, cost)]
+        attempt.outcome = Outcome.SUBMITTED.value
+        self.move(target, TargetState.ACTIVE, Outcome.SUBMITTED, NEVER)
         return attempt.id
 
     def strand(self, attempt: AttemptRow, why: str) -> None:
@@ -76,7 +90,7 @@ class Posting(Sheet):
         self._end(attempt, Outcome.NOT_SENT, detail)
         target.tries, target.changed = max(0, target.tries - 1), True
         if target.state in {TargetState.ACTIVE, TargetState.UNKNOWN}:
-            outcome = None if target.outcome == Outcome.UNKNOWN else target.outcome
+            outcome = None if target.outcome in {Outcome.UNKNOWN, Outcome.SUBMITTED} else target.outcome
             self._rest(target, Standing(TargetState.WAITING, Outcome.NOT_SENT, due_at), outcome, reason)
         self.event(*target.key, "withdrawn", f"attempt {attempt.number}: {detail or reason or ''}")
 
@@ -96,16 +110,18 @@ class Posting(Sheet):
         receipt: bool = False,
         facts: CallFacts | None = None,
         cost: int | None = None,
+        assessment: Assessment | None = None,
     ) -> bool:
         """Apply a provider's word on an attempt. Returns whether it told anything that was not known.
 
         Words may come twice, late and out of order; an attempt that is decided stays decided, while ``facts`` about a
         call are added at any time. ``cost`` (millionths) is what an ended call is taken to have cost for as long as the
-        provider does not say so itself.
+        provider does not say so itself; of other contacts, what they have cost. An ``assessment`` is kept with the word
+        that decides.
         """
         self._note_words(attempt, verdict, rank if facts is None else max(rank, facts.stage.rank), receipt=receipt)
         if not self.is_of_calls(attempt.campaign_key):
-            return self._decide(attempt, verdict)
+            return self._decide_at_once(attempt, verdict, cost, assessment)
         known = attempt.id in self.calls
         learned = self._learn(attempt, verdict, facts)
         decided = self._decide(attempt, self._as_known(attempt, verdict), known=known)
@@ -116,6 +132,19 @@ class Posting(Sheet):
         if decided and (attempt.outcome not in UNDECIDED or (verdict.final and attempt.outcome == Outcome.UNKNOWN)):
             self._remember(attempt)
         return learned or decided
+
+    def _decide_at_once(
+        self, attempt: AttemptRow, verdict: Verdict, cost: int | None, assessment: Assessment | None
+    ) -> bool:
+        """Apply a word on a contact that is over as soon as its provider answers."""
+        if not self._decide(attempt, verdict):
+            return False
+        if cost is not None and attempt.outcome not in UNDECIDED:
+            self._charge(attempt, cost)
+        if assessment is not None:
+            tenant = self.campaigns[attempt.campaign_key].tenant
+            self.answers.append(answer_of(attempt, self.targets[attempt.target], tenant, assessment))
+        return True
 
     def suppress(self, person: Person, wish: Wish) -> None:
         """Note that a person is not to be contacted any more."""
@@ -153,7 +182,7 @@ class Posting(Sheet):
         """Let a verdict decide an attempt that is not decided; ``known`` calls have been counted as contacts."""
         was, outcome = attempt.outcome, verdict.outcome
         target = self.targets[attempt.target]
-        latest = target.attempts == attempt.number
+        latest = self._counts(target, attempt, outcome)
         if outcome is Outcome.PLACED and not (latest and self._comes_back(attempt.campaign_key)):
             outcome = Outcome.UNKNOWN  # nobody will attend to that call: only its end can still be told
         if was not in UNDECIDED or was == outcome:
@@ -163,7 +192,7 @@ class Posting(Sheet):
         self._end(attempt, outcome, verdict.detail)
         code = verdict.provider_code
         attempt.provider_code = code if code is None or len(code) <= LONGEST_CODE else None  # the facts have it whole
-        if was in UNANSWERED and outcome is not Outcome.UNKNOWN and not known:
+        if was in UNANSWERED and outcome not in {Outcome.UNKNOWN, Outcome.SUBMITTED} and not known:
             self.journal.contact(attempt.campaign_key)
         if verdict.suppress and target.address:
             person = Person(self.campaigns[attempt.campaign_key].tenant, target.address)
@@ -177,6 +206,18 @@ class Posting(Sheet):
         else:
             self._follow(target, attempt, verdict if outcome is verdict.outcome else replace(verdict, outcome=outcome))
         return True
+
+    def _counts(self, target: TargetRow, attempt: AttemptRow, outcome: Outcome) -> bool:
+        """Whether a word on an attempt says where its target stands: that on the latest does.
+
+        Of a lead any answer that can be used is good, and nothing that comes later takes it away.
+        """
+        latest = target.attempts == attempt.number
+        if not self.is_of_leads(attempt.campaign_key):
+            return latest
+        if outcome is Outcome.ASSESSED and target.state in NEW | {TargetState.FAILED}:
+            return True
+        return latest and target.state != TargetState.SUCCEEDED
 
     def _comes_back(self, campaign_key: int) -> bool:
         return not CampaignStatus(self.campaigns[campaign_key].status).is_final
@@ -196,7 +237,7 @@ class Posting(Sheet):
         leaves_message = spec.call is not None and spec.call.machine is MachineRule.LEAVE_MESSAGE
         if leaves_message and verdict.outcome is Outcome.VOICEMAIL:
             verdict = replace(verdict, succeeded=True)
-        awaited = running and campaign.channel != Channel.CALL  # else nobody waits for receipts
+        awaited = running and campaign.channel == Channel.SMS  # else nobody waits for receipts
         standing = standing_after(
             verdict,
             spec.retry,
@@ -238,14 +279,14 @@ class Posting(Sheet):
         self.free(target)
 
     def _end(self, attempt: AttemptRow, outcome: Outcome, detail: str | None) -> None:
-        charged = _charge(attempt)
+        charged = _charged(attempt)
         attempt.outcome, attempt.changed = outcome.value, True
-        if outcome is not Outcome.PLACED:
+        if outcome not in {Outcome.PLACED, Outcome.SUBMITTED}:
             attempt.ended_at = self.now
         if outcome in UNBILLED:
             attempt.cost = 0
         attempt.detail = storable(detail) or attempt.detail
-        self._spend(attempt, _charge(attempt) - charged)
+        self._spend(attempt, _charged(attempt) - charged)
 
     def _price(self, attempt: AttemptRow, given: int | None, *, new: bool) -> None:
         """Set what an ended call has cost: as the provider says, else as ``given``, else by how long it lasted."""
@@ -255,7 +296,11 @@ class Posting(Sheet):
             spec = parsed_spec(self.campaigns[attempt.campaign_key].spec).call
             minutes = None if spec is None else spec.max_minutes
             cost = expected_cost(attempt.cost, attempt.outcome, None if call is None else call.duration, minutes)
-        if cost is not None and cost != attempt.cost:
+        if cost is not None:
+            self._charge(attempt, cost)
+
+    def _charge(self, attempt: AttemptRow, cost: int) -> None:
+        if cost != attempt.cost:
             self._spend(attempt, cost - attempt.cost)
             attempt.cost, attempt.changed = cost, True
 
@@ -265,5 +310,5 @@ class Posting(Sheet):
             campaign.spent, campaign.changed = campaign.spent + amount, True
 
 
-def _charge(attempt: AttemptRow) -> int:
+def _charged(attempt: AttemptRow) -> int:
     return 0 if attempt.outcome == Outcome.NOT_SENT else attempt.cost

@@ -218,17 +218,24 @@ leads = Table(
     Column("batch", BigInteger, comment="number of the batch it is or was part of"),
     Column("live", Boolean, nullable=False, default=False, comment="whether a batch has left it to be asked at once"),
     Column("written_at", Double, comment="when its answers were written back to the CRM"),
-    Column("write_error", Text),
+    Column("write_error", Text, comment="why they could not be"),
     PrimaryKeyConstraint("campaign_key", "position"),
-    sqlite_with_rowid=False,
 )
-"""What is known of a lead beyond its target; there is none before it was fetched."""
+"""What is known of a lead beyond its target; there is none before it was fetched.
+
+With a rowid on SQLite: its rows are long, and a table without keeps whole rows in the nodes of its tree.
+"""
+
+unwritten = and_(leads.c.assessment.is_not(None), leads.c.written_at.is_(None), leads.c.write_error.is_(None))
+"""Of leads, those whose answers have not been written back, nor refused by the CRM."""
+Index("leads_unwritten", leads.c.campaign_key, leads.c.position, sqlite_where=unwritten, postgresql_where=unwritten)
 Index(
-    "leads_unwritten",
+    "leads_by_batch",
     leads.c.campaign_key,
+    leads.c.batch,
     leads.c.position,
-    sqlite_where=and_(leads.c.assessment.is_not(None), leads.c.written_at.is_(None)),
-    postgresql_where=and_(leads.c.assessment.is_not(None), leads.c.written_at.is_(None)),
+    sqlite_where=leads.c.batch.is_not(None),
+    postgresql_where=leads.c.batch.is_not(None),
 )
 
 assessments = Table(
@@ -290,6 +297,16 @@ phases = Table(
     PrimaryKeyConstraint("campaign_key", "phase"),
 )
 """How long each part of an analysis took."""
+
+lead_counts = Table(
+    "lead_counts",
+    metadata,
+    Column("campaign_key", ID, nullable=False),
+    Column("what", String(16), nullable=False, comment="leads fetched, reused, written and not written, and tokens"),
+    Column("n", BigInteger, nullable=False),
+    PrimaryKeyConstraint("campaign_key", "what"),
+)
+"""What an analysis has come to, where the books do not say it; counted as it happens."""
 
 books = Table(
     "books",

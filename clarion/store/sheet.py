@@ -12,6 +12,7 @@ from clarion.domain.campaign import Channel
 from clarion.domain.target import TargetState
 from clarion.store.call_rows import CallRow, read_calls, write_calls
 from clarion.store.journal import Journal, Person
+from clarion.store.lead_rows import AnswerRow, write_answers
 from clarion.store.rows import (
     AttemptRow,
     CampaignRow,
@@ -39,6 +40,8 @@ class Sheet:
     attempts: dict[AttemptId, AttemptRow] = field(default_factory=dict)
     calls: dict[AttemptId, CallRow] = field(default_factory=dict)
     """What is known of calls; loaded with their attempts."""
+    answers: list[AnswerRow] = field(default_factory=list)
+    """What AIs have made of leads."""
     suppressed: set[Person] = field(default_factory=set)
     """People known to be on the do-not-contact list: those whom somebody looked up, and those put on it here."""
     journal: Journal = field(init=False)
@@ -75,6 +78,11 @@ class Sheet:
         campaign = self.campaigns.get(campaign_key)
         return campaign is not None and campaign.channel == Channel.CALL
 
+    def is_of_leads(self, campaign_key: int) -> bool:
+        """Whether a locked campaign has leads assessed."""
+        campaign = self.campaigns.get(campaign_key)
+        return campaign is not None and campaign.channel == Channel.LEAD_ANALYSIS
+
     def event(self, campaign_key: int, position: int | None, kind: str, detail: str = "") -> None:
         """Add a line to the log."""
         self.journal.line(campaign_key, position, kind, detail)
@@ -104,6 +112,7 @@ class Sheet:
         write_campaigns(self.connection, self.campaigns.values(), self.now)
         write_attempts(self.connection, self.attempts.values())
         write_calls(self.connection, self.calls.values())
+        write_answers(self.connection, self.answers, self.now)
         write_targets(self.connection, self.targets.values(), self.now)
         self.journal.write(self.connection)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from clarion.providers.ports import CallReader, ReceiptReader
+from clarion.store.batches import Batches
 from clarion.store.calls import Calls
 from clarion.store.campaigns import Campaigns
 from clarion.store.claims import Claims
@@ -17,6 +18,7 @@ from clarion.store.feeding import Feeding
 from clarion.store.files import Files
 from clarion.store.importing import Importing
 from clarion.store.inbox import Inbox
+from clarion.store.leads import Leads
 from clarion.store.schema import conversations
 from clarion.store.suppressions import Suppressions
 from clarion.store.sweeps import Sweeps
@@ -57,6 +59,8 @@ class Store:
         self.events = Events(self.database)
         self.suppressions = Suppressions(self.database)
         self.calls = Calls(self.database)
+        self.leads = Leads(self.database)
+        self.batches = Batches(self.database)
         self.feeding = Feeding(self.database)
         self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {})
 

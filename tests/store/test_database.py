@@ -186,5 +186,7 @@ def test_sqlite_is_told_what_campaigns_look_like(sqlite_file: str) -> None:
             ("receipts", "receipts_unapplied"),
             ("conversations", "conversations_of_campaign"),
         }
-    assert known == indexes | {(name, name) for name in ("targets", "attempts", "calls")}
+    keys = {(name, name) for name in ("targets", "attempts", "calls")}
+    keys |= {(name, f"sqlite_autoindex_{name}_1") for name in ("leads", "assessments")}
+    assert known == indexes | keys
     database.close()
