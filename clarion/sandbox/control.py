@@ -15,6 +15,8 @@ from clarion.sandbox.faults import Faults
 from clarion.sandbox.vendor import Commanded, ControlError, Counting, Json, Settings, Vendor, World
 
 ENDLESS = float("inf")
+GROUPS = tuple(name for name, value in Settings() if isinstance(value, BaseModel))
+"""Settings of one vendor; like all others they are changed one by one."""
 
 
 class InboundText(BaseModel):
@@ -91,7 +93,9 @@ class Control:
 
     def _set_settings(self, query: Mapping[str, str], body: object) -> Json:
         before = next(iter(self._worlds.values())).settings
-        wanted = Settings.model_validate({**before.model_dump(), **_mapping(body)})
+        known, told = before.model_dump(), _mapping(body)
+        parts = {name: {**known[name], **_mapping(told[name])} for name in GROUPS if name in told}
+        wanted = Settings.model_validate({**known, **told, **parts})
         try:
             self._apply(wanted)
         except ControlError:

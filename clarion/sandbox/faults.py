@@ -40,6 +40,16 @@ class Faults(BaseModel):
     account_suspended: bool = False
     max_concurrent: int | None = Field(default=None, gt=0)
     """Requests of one account under way at once; more are refused."""
+    refused: Share = 0.0
+    """Share of questions to an AI that it declines to answer; like the next three, the question decides."""
+    truncated: Share = 0.0
+    """Share of answers cut short; whole when asked for again with at least twice the tokens."""
+    filtered: Share = 0.0
+    """Share of answers stopped by a content filter."""
+    garbled: Share = 0.0
+    """Share of answers that do not keep to the schema they were to have."""
+    expired: Share = 0.0
+    """Share of a batch's lines that are not worked on before it expires."""
 
 
 class Mishap(StrEnum):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias, runtime_checka
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clarion.sandbox.openai.settings import OpenAiSettings
 from clarion.sandbox.salesforce.settings import SalesforceSettings
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Settings(BaseModel):
     mix: dict[str, dict[str, Share]] = Field(default_factory=dict)
     """Per provider: share of each ending for numbers that decide nothing by themselves; the rest ends well."""
     salesforce: SalesforceSettings = SalesforceSettings()
+    openai: OpenAiSettings = OpenAiSettings()
 
 
 @dataclass(slots=True)
