@@ -8,10 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 
 class SalesforceSettings(BaseModel):
-    """How Salesforce behaves when nothing is broken: ``POST /_sandbox/settings {"salesforce": {…}}``.
-
-    The group is set as a whole: what is left out goes back to its default.
-    """
+    """How Salesforce behaves when nothing is broken: ``POST /_sandbox/settings {"salesforce": {…}}``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

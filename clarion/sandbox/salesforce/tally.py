@@ -35,11 +35,11 @@ class Tally:
 
     def fetched(self, ids: Iterable[str]) -> None:
         """Count leads that were found and told."""
-        self._fetched.update(ids)
+        self._fetched.update(list(ids))
 
     def written(self, id18: str, fields: Iterable[str]) -> None:
         """Count what was written to a lead."""
-        self._writes.setdefault(id18, Counter()).update(fields)
+        self._writes.setdefault(id18, Counter()).update(list(fields))  # of a mapping it would add up the values
 
     def refused_write(self, code: str) -> None:
         """Count a lead that was not written to."""
