@@ -27,12 +27,21 @@ from starter.campaign_file import read_campaign_file
 from starter.campaigns import Campaigns
 from starter.looking import Looking
 from starter.rehearsal import ask
-from starter.stack import CALLING, HOST, Stack, calling_environment, free_port, sandbox_environment, webhook_settings
+from starter.stack import (
+    CALLING,
+    HOST,
+    Stack,
+    analysing_environment,
+    calling_environment,
+    free_port,
+    sandbox_environment,
+    webhook_settings,
+)
 from starter.wiring import Installation
 
-EXAMPLES = {"sms": "reminder.yaml", "call": "calls.yaml"}
+EXAMPLES = {"sms": "reminder.yaml", "call": "calls.yaml", "lead_analysis": "leads.yaml"}
 
-TIME_SCALE = {"sms": 1.0, "call": 0.05}
+TIME_SCALE = {"sms": 1.0, "call": 0.05, "lead_analysis": 1.0}
 """A call of a minute lasts three seconds in the demo."""
 
 QUICK = {"CLARION_UNKNOWN_GRACE": "2", "CLARION_INTENT_SLACK": "2"}
@@ -45,8 +54,8 @@ BETWEEN_LOOKS = 1.0
 """Seconds between two looks at whether the parts still run."""
 
 
-TEXTS_WITHIN = 90.0
-"""Seconds after the calls in which the texts that follow them must have ended."""
+FOLLOWERS_WITHIN = 90.0
+"""Seconds after a campaign in which those that follow it must have ended."""
 
 
 async def run_demo(channel: str, *, provider: str | None = None, as_json: bool = False) -> int:
@@ -72,6 +81,8 @@ async def run_demo(channel: str, *, provider: str | None = None, as_json: bool =
                 good = progress.books.balanced and progress.status is CampaignStatus.COMPLETED
                 if spec.channel is Channel.CALL:
                     good &= await show_calls(campaigns, campaign, console)
+                elif spec.channel is Channel.LEAD_ANALYSIS:
+                    good &= await follow_followers(campaigns, campaign, console, "those whom the assessment picked")
     console.print(f"\n[dim]{time.monotonic() - began:.0f} s in all; everything that was started has been stopped.[/]")
     if as_json:
         sys.stdout.write(progress.model_dump_json(indent=2) + "\n")
@@ -100,19 +111,24 @@ async def show_calls(campaigns: Campaigns, campaign: Campaign, console: Console)
     if example := next(spoken, None):
         console.print(f"\n[dim]one of them; all:[/] clarion transcripts {name}")
         console.print(transcript_view(example), crop=False)
-    good = True
-    for texts in await asyncio.to_thread(looking.followers, name):
-        console.print("\n[dim]texts to those who were not reached:[/]")
-        good &= await _follow_texts(campaigns, texts, console)
+    return await follow_followers(campaigns, campaign, console, "texts to those who were not reached")
+
+
+async def follow_followers(campaigns: Campaigns, campaign: Campaign, console: Console, whom: str) -> bool:
+    """Show the campaigns that follow one until they end; whether they went well."""
+    looking, good = Looking(campaigns.store, campaigns.settings.tenant), True
+    for name in await asyncio.to_thread(looking.followers, campaign.ref.campaign_id):
+        console.print(f"\n[dim]{whom}:[/]")
+        good &= await _follow_to_the_end(campaigns, name, console)
     return good
 
 
-async def _follow_texts(campaigns: Campaigns, name: str, console: Console) -> bool:
+async def _follow_to_the_end(campaigns: Campaigns, name: str, console: Console) -> bool:
     try:
-        async with asyncio.timeout(TEXTS_WITHIN):
+        async with asyncio.timeout(FOLLOWERS_WITHIN):
             progress = await views.follow(campaigns, name, console=console)
     except TimeoutError:
-        console.print(f"[red]They have not ended within {TEXTS_WITHIN:.0f} s, and the demo waits no longer.[/]")
+        console.print(f"[red]They have not ended within {FOLLOWERS_WITHIN:.0f} s, and the demo waits no longer.[/]")
         return False
     return progress.books.balanced and progress.status is CampaignStatus.COMPLETED
 
@@ -169,7 +185,9 @@ async def start_parts(
         options = ["--inbound-url", inbound, "--time-scale", f"{time_scale:g}"]
         url = await stack.start_sandbox(seed=1, options=options)
         await asyncio.to_thread(ask, f"{url}/_sandbox/settings", webhook_settings(web))
-        stack.environment |= sandbox_environment(url, web) | calling_environment(url) | QUICK
+        stack.environment |= (
+            sandbox_environment(url, web) | calling_environment(url) | analysing_environment(url) | QUICK
+        )
         say(f"[dim]Sandbox[/]    {url}")
     await asyncio.to_thread(_migrate, stack.settings())
     await stack.start_web(web_port)

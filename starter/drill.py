@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clarion.domain.campaign import parse_spec
-from clarion.domain.errors import BadInput, Unreachable
+from clarion.domain.errors import BadInput, Unreachable, did_you_mean
 from starter.drill_calls import DEFAULT_PROVIDER, Calls
 from starter.drill_channel import QUICK, DrillChannel
+from starter.drill_leads import Leads
 from starter.drill_result import DrillResult, Findings, broken_promises, told
 from starter.drill_texts import Texts
 from starter.killing import Killer, plan_kills
@@ -87,12 +88,14 @@ def find_channel(channel: str, provider: str | None) -> DrillChannel:
     """Choose what is tried. Raises BadInput for a channel, or a provider of it, that cannot be."""
     if channel == "call":
         return Calls.through(provider or DEFAULT_PROVIDER)
-    if channel != "sms":
-        raise BadInput(f'there is no drill for "{channel}" yet; use sms or call')
-    texts = Texts()
-    if provider not in {None, texts.terms.provider}:
-        raise BadInput(f'no texts go through "{provider}"; leave --provider out, or drill call')
-    return texts
+    others: dict[str, DrillChannel] = {"sms": Texts(), "lead_analysis": Leads()}
+    if channel not in others:
+        near = did_you_mean(channel, ("call", *others))
+        raise BadInput(f'there is no drill for "{channel}"{near}; use sms, call or lead_analysis')
+    found = others[channel]
+    if provider not in {None, found.terms.provider}:
+        raise BadInput(f'--provider "{provider}" means nothing to {channel}; leave it out, or drill call')
+    return found
 
 
 @dataclass(slots=True)
@@ -148,7 +151,7 @@ class Drill:
                 # The books of a campaign that is not over move on between two looks.
                 if (counted != progress.books) if over else not counted.balanced:
                     self.unbalanced = self.unbalanced or f"counted again: {counted!r}, booked: {progress.books!r}"
-                seen = await asyncio.to_thread(self.channel.seen, sandbox)
+                seen = await asyncio.to_thread(self.channel.seen, sandbox, campaigns.store, campaign.ref.key)
                 database = "sqlite" if campaigns.store.database.is_sqlite else "postgresql"
             self.say("stopping everything")
         findings = Findings(self.expected, seen, progress, self.unbalanced, self.channel.terms.lanes, held, self.stuck)

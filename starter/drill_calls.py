@@ -10,6 +10,7 @@ from typing import Self
 from clarion.domain.books import Books
 from clarion.domain.call import CALLERS
 from clarion.domain.errors import BadInput, did_you_mean
+from clarion.store.store import Store
 from starter.drill_channel import ANSWER_WITHIN, Seen, Terms
 from starter.rehearsal import TENANT, ask, dig, write_meant_audience
 from starter.stack import CALLING, FAST_CALLS, sandbox_environment
@@ -136,7 +137,8 @@ class Calls:
     def share(self, books: Books) -> float:
         return 1 - (books.open + books.unknown) / books.total if books.total else 0.0
 
-    def seen(self, sandbox: str) -> Seen:
+    def seen(self, sandbox: str, store: Store, key: int) -> Seen:
+        del store, key
         calls = dig(ask(f"{sandbox}/_sandbox/effects?detail=1"), self.provider, "calls")
         targets, overlapping, peak = dig(calls, "targets"), dig(calls, "duplicates"), dig(calls, "peak")
         return Seen(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from clarion.domain.books import Books
+from clarion.store.store import Store
 
 QUICK: Mapping[str, str] = {"CLARION_UNKNOWN_GRACE": "2", "CLARION_INTENT_SLACK": "2"}
 """The sandbox answers in milliseconds, so nobody need wait as long for what is unknown."""
@@ -72,5 +73,5 @@ class DrillChannel(Protocol):
     def share(self, books: Books) -> float:
         """Return which share of the targets is done, by which the moments of kills are chosen; 0 to 1."""
 
-    def seen(self, sandbox: str) -> Seen:
-        """Ask the sandbox what really happened. Blocking."""
+    def seen(self, sandbox: str, store: Store, key: int) -> Seen:
+        """Ask the sandbox what really happened to the campaign of this number in the store. Blocking."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clarion.domain.books import Books
+from clarion.store.store import Store
 from starter.drill_channel import ANSWER_WITHIN, Seen, Terms
 from starter.rehearsal import MIX, TENANT, effects_by_target, write_audience
 from starter.stack import sandbox_environment
@@ -65,7 +66,8 @@ class Texts:
     def share(self, books: Books) -> float:
         return 1 - (books.pending + books.waiting) / books.total if books.total else 0.0
 
-    def seen(self, sandbox: str) -> Seen:
+    def seen(self, sandbox: str, store: Store, key: int) -> Seen:
+        del store, key
         return Seen(effects_by_target(sandbox))
 
 

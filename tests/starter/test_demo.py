@@ -75,7 +75,7 @@ def test_the_demo_ends_when_the_texts_have(place: Place) -> None:
 
 
 def test_the_demo_waits_for_texts_no_longer_than_it_says(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "TEXTS_WITHIN", 0.3)
+    monkeypatch.setattr(demo, "FOLLOWERS_WITHIN", 0.3)
     monkeypatch.setattr(views, "BETWEEN_LOOKS", 0.02)
     campaign, texts = with_texts(place)
     key = place.store.campaigns.find("default", texts).ref.key
