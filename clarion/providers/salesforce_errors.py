@@ -42,10 +42,19 @@ DAY_USED_UP = 300.0
 A_MOMENT = 5.0
 """Seconds to wait when too many long requests run at once; Salesforce allows 25 of more than 20 s."""
 
+LOGINS_USED_UP = 60.0
+"""Seconds to wait when the user logs in too often; Salesforce allows 3,600 logins an hour."""
+
 LIMIT = "REQUEST_LIMIT_EXCEEDED"
-CONCURRENT = "concurrent"
-"""In the words of a LIMIT error: too much at once. The code is the same when the day's requests are used up."""
-AT_ONCE = Rule(Kind.SLOWER, "Salesforce runs as many long requests for this organization as it may at once", A_MOMENT)
+TOLD_BY_WORDS: Mapping[tuple[str, str], Rule] = {
+    (LIMIT, "concurrent"): Rule(
+        Kind.SLOWER, "Salesforce runs as many long requests for this organization as it may at once", A_MOMENT
+    ),
+    ("invalid_grant", "login rate exceeded"): Rule(
+        Kind.SLOWER, "the Salesforce user logs in too often", LOGINS_USED_UP
+    ),
+}
+"""By code and words, where the same code also means something that is worlds apart."""
 
 
 def _rules(kind: Kind, meanings: Mapping[str, str]) -> dict[str, Rule]:
@@ -140,7 +149,7 @@ def refusal(
     culprits; ``retry_after`` is what the answer asked for, in seconds.
     """
     code, words = read_error(content)
-    rule = AT_ONCE if code == LIMIT and CONCURRENT in words.lower() else rule_for(code, http_status)
+    rule = _told_by_words(code, words) or rule_for(code, http_status)
     if rule.kind is Kind.REQUEST and (named := [field for field in fields if _mentions(words, field)]):
         rule = Rule(rule.kind, f"{rule.meaning} ({'field' if len(named) == 1 else 'fields'} {', '.join(named)})")
     return _error(rule, code, http_status, retry_after)
@@ -164,6 +173,11 @@ def read_error(content: object) -> tuple[str | None, str]:
         return None, ""
     code = first.get("errorCode") or first.get("error")
     return (code if isinstance(code, str) else None), str(first.get("message") or "")
+
+
+def _told_by_words(code: str | None, words: str) -> Rule | None:
+    fits = (rule for (known, part), rule in TOLD_BY_WORDS.items() if known == code and part in words.lower())
+    return next(fits, None)
 
 
 def _mentions(words: str, field: str) -> bool:
@@ -215,16 +229,26 @@ LOGIN_MEANINGS: Mapping[str, str] = {
 LOGIN_REFUSED = "Salesforce does not accept the login; check the account's credentials and domain"
 
 
-def login_refusal(code: str | None, http_status: int | None, *, retry_after: float | None = None) -> ProviderError:
+def login_refusal(
+    code: str | None, words: str, http_status: int | None, *, retry_after: float | None = None
+) -> ProviderError:
     """Return the error to raise when a login is refused: AccountBroken, unless its server is at fault.
 
     SOAP refuses with a 500, so the code decides first; without one that is known only a 4xx is a refusal.
     """
+    return _error(_login_rule(code, words, http_status), code, http_status, retry_after)
+
+
+def _login_rule(code: str | None, words: str, http_status: int | None) -> Rule:
+    told = _told_by_words(code, words)
+    if told is not None:
+        return told
     if code is not None and code in LOGIN_MEANINGS:
-        return _error(Rule(Kind.ACCOUNT, LOGIN_MEANINGS[code]), code, http_status)
+        return Rule(Kind.ACCOUNT, LOGIN_MEANINGS[code])
     if code is not None and code in RULES:
-        return _error(RULES[code], code, http_status, retry_after)
+        return RULES[code]
     if http_status == TOO_MANY:
-        return _error(HTTP_RULES[TOO_MANY], code, http_status, retry_after)
-    refused = http_status is not None and FIRST_CLIENT_ERROR <= http_status < FIRST_SERVER_ERROR
-    return _error(Rule(Kind.ACCOUNT, LOGIN_REFUSED) if refused else NO_CLEAR_ANSWER, code, http_status)
+        return HTTP_RULES[TOO_MANY]
+    if http_status is not None and FIRST_CLIENT_ERROR <= http_status < FIRST_SERVER_ERROR:
+        return Rule(Kind.ACCOUNT, LOGIN_REFUSED)
+    return NO_CLEAR_ANSWER

@@ -168,7 +168,7 @@ def _logged_in(login: Login, web: Web) -> Session:
     except SalesforceAuthenticationFailed as error:
         wait = read_retry_after(web.transport.headers.get("Retry-After"), time.time())
         code = error.code if isinstance(error.code, str) else None
-        problem = login_refusal(code, web.transport.status, retry_after=wait)
+        problem = login_refusal(code, error.auth_message, web.transport.status, retry_after=wait)
     except requests.RequestException as error:
         problem = failure(error)
     except (PyJWTError, ValueError, TypeError, AttributeError, ExpatError):

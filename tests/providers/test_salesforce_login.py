@@ -65,8 +65,8 @@ def read_xml(text: str) -> ET.Element:
     return ET.fromstring(text)  # noqa: S314 -- written by our own side
 
 
-def soap_fault(code: str, status: int = 500) -> Step:
-    detail = f"<sf:exceptionCode>{code}</sf:exceptionCode><sf:exceptionMessage>pass and token</sf:exceptionMessage>"
+def soap_fault(code: str, status: int = 500, words: str = "pass and token") -> Step:
+    detail = f"<sf:exceptionCode>{code}</sf:exceptionCode><sf:exceptionMessage>{words}</sf:exceptionMessage>"
     return says(status, f'<Envelope xmlns:sf="urn:fault"><Body><Fault>{detail}</Fault></Body></Envelope>')
 
 
@@ -167,11 +167,18 @@ async def test_a_key_that_is_none_is_told_before_anything_is_sent(key: str) -> N
         (SOAP, soap_fault("SERVER_UNAVAILABLE"), Unavailable, "not available"),
         (SOAP, soap_fault("UNKNOWN_EXCEPTION"), Unavailable, "internal error"),
         (SOAP, soap_fault("REQUEST_LIMIT_EXCEEDED"), RateLimited, "used up its API requests"),
+        (
+            SOAP,
+            soap_fault("REQUEST_LIMIT_EXCEEDED", words="ConcurrentRequests Limit exceeded."),
+            RateLimited,
+            "at once",
+        ),
         (SOAP, says(503, "<html>down"), Unavailable, "no clear answer"),
         (SOAP, says(503, "<html>down</html>"), Unavailable, "no clear answer"),
         (SOAP, says(200, "<html>down"), Unavailable, "cannot be read"),
         (SOAP, says(200, "<Envelope/>"), Unavailable, "no clear answer"),
         (CLIENT, refuses_oauth("invalid_grant"), AccountBroken, r"does not accept the login.*\(invalid_grant\)\."),
+        (CLIENT, refuses_oauth("invalid_grant", "login rate exceeded"), RateLimited, "logs in too often"),
         (CLIENT, refuses_oauth("invalid_client", status=401), AccountBroken, "client_secret"),
         (CLIENT, refuses_oauth("something_new"), AccountBroken, "does not accept the login"),
         (CLIENT, refuses_oauth("something_new", status=500), Unavailable, "no clear answer"),
