@@ -67,7 +67,6 @@ class Batch:
             "id": self.id,
             "object": "batch",
             "endpoint": str(self.endpoint),
-            "model": self.checked.model or None,
             "errors": {"object": "list", "data": self.errors} if self.errors else None,
             "input_file_id": self.input.id,
             "completion_window": "24h",
@@ -80,4 +79,5 @@ class Batch:
             "request_counts": {"total": self.total, "completed": self.completed, "failed": self.failed},
             "usage": response_usage(self.input_tokens, self.output_tokens),
             "metadata": self.metadata,
+            **({"model": self.checked.model} if self.checked.model else {}),
         }

@@ -68,6 +68,7 @@ class Checked:
 
     def end(self) -> None:
         """Check what concerns the whole file."""
+        self._seen.clear()
         if not self.starts:
             message = "The batch input file is empty. Please ensure that the batch contains at least one request."
             self._note("empty_file", message, None, None)

@@ -95,7 +95,7 @@ class BatchWork:
         begun = turn = time.monotonic()
         for done, number in enumerate(order):
             if batch.status == "cancelling":
-                self._leave(order[done:])
+                yield from self._leave(order[done:])
                 return
             self._line(json.loads(batch.input.paper.read(checked.starts[number], checked.lengths[number])))
             ahead = begun + seconds * (done + 1) / batch.total - time.monotonic()
@@ -143,11 +143,14 @@ class BatchWork:
         self.batch.failed += 1
         self.batch.rejected.append(_written(custom_id, None, {"code": code, "message": message}))
 
-    def _leave(self, numbers: list[int]) -> None:
-        checked = self.batch.checked
+    def _leave(self, numbers: list[int]) -> Iterator[float]:
+        checked, turn = self.batch.checked, time.monotonic()
         for number in numbers:
             line = json.loads(self.batch.input.paper.read(checked.starts[number], checked.lengths[number]))
             self._pass_over(str(line["custom_id"]), "batch_cancelled", CANCELLED)
+            if time.monotonic() - turn > AT_A_STRETCH:
+                yield BREATH
+                turn = time.monotonic()
 
     def _finish(self) -> None:
         batch = self.batch

@@ -34,11 +34,9 @@ class StoredFile:
             "object": "file",
             "bytes": self.paper.size,
             "created_at": self.created_at,
-            "expires_at": None,
             "filename": self.name,
             "purpose": self.purpose,
             "status": "processed",
-            "status_details": None,
         }
 
 

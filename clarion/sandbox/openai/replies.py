@@ -12,7 +12,7 @@ ECHOED: dict[str, object] = {
     "background": False, "instructions": None, "max_output_tokens": None, "max_tool_calls": None,
     "parallel_tool_calls": True, "previous_response_id": None, "prompt_cache_key": None, "safety_identifier": None,
     "store": True, "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_logprobs": 0, "top_p": 1.0,
-    "truncation": "disabled", "user": None,
+    "truncation": "disabled",
 }  # fmt: skip
 """What a response repeats of its request, with what it has where the request says nothing."""
 INCOMPLETE = {Fate.TRUNCATED: "max_output_tokens", Fate.FILTERED: "content_filter"}
@@ -44,7 +44,7 @@ def _response(question: Question, reply: Reply, now: float) -> dict[str, object]
         "service_tier": "default",
         "text": {"format": {"type": "text"}, "verbosity": "medium", **(text if isinstance(text, dict) else {})},
         "metadata": question.metadata,
-        "usage": None if failed else response_usage(reply.input_tokens, reply.output_tokens),
+        **({} if failed else {"usage": response_usage(reply.input_tokens, reply.output_tokens)}),
         **echoed,
     }
 
@@ -91,5 +91,5 @@ def _completion(question: Question, reply: Reply, now: float) -> dict[str, objec
             "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
         },
         "service_tier": "default",
-        "system_fingerprint": None,
+        "system_fingerprint": "fp_sandbox",
     }
