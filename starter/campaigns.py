@@ -25,7 +25,7 @@ from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.launching import input_for
 from clarion.store.store import Store
-from starter.progress import Progress, progress_of
+from starter.progress import Progress, progress_now
 from starter.startable import check_audience, check_startable
 from workflows.campaign import CampaignWorkflow
 from workflows.showing import HOW_TO, first_search_attributes, static_summary
@@ -140,8 +140,7 @@ class Campaigns:
     async def progress(self, campaign_id: str) -> Progress:
         """How a campaign stands now, from the store."""
         campaign = await self.find(campaign_id)
-        snapshot = await asyncio.to_thread(self.store.campaigns.snapshot, campaign.ref.key, time.time())
-        return progress_of(campaign, snapshot)
+        return await asyncio.to_thread(progress_now, self.store, campaign, time.time())
 
     async def ended_in_temporal(self, campaign_id: str) -> str:
         """Say how Temporal ended a campaign that the store still takes for alive, or nothing.

@@ -33,9 +33,11 @@ class Page(BaseModel):
     progress: Progress
     account: str
     parent: str | None
-    """The campaign of calls that these texts follow."""
+    """The campaign that this one follows."""
     texts: str | None
     """The campaign of texts that follows these calls."""
+    then: str | None = None
+    """The campaign that follows with some of these leads."""
     spec: CampaignSpec
     workflow_id: str
     web_ui: str | None
@@ -49,11 +51,13 @@ async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool
     look = Looking(opened.store, opened.settings.tenant)
     campaign = look.find(campaign_id)
     temporal, namespace = await _word_of_temporal(opened, campaign)
+    follower = next(iter(look.followers(campaign_id)), None)
     page = Page(
         progress=look.progress(campaign_id),
         account=campaign.account,
         parent=campaign.spec.feed.campaign if campaign.spec.feed else None,
-        texts=next(iter(look.followers(campaign_id)), None),
+        texts=follower if campaign.spec.then is None else None,
+        then=follower if campaign.spec.then is not None else None,
         spec=campaign.spec,
         workflow_id=workflow_id(campaign),
         web_ui=web_ui(opened.settings, campaign, namespace),
@@ -100,11 +104,18 @@ def _lineage(page: Page) -> Iterator[Text]:
     name = page.account
     how = f"; who holds its lanes: clarion account {name}" if page.spec.channel is Channel.CALL else ""
     yield Text.assemble(("account ", "dim"), name, (how, "dim"))
-    if page.parent is not None and page.spec.feed is not None:
-        reasons = " or ".join(outcome.replace("_", " ") for outcome in page.spec.feed.outcomes)
+    if page.spec.lead is not None:
+        yield Text.assemble(("leads from account ", "dim"), page.spec.lead.account)
+    feed = page.spec.feed
+    if page.parent is not None and feed is not None and feed.when is not None:
+        yield Text.assemble(("takes the leads of ", "dim"), (page.parent, "bold"), (f" with {feed.when}", "dim"))
+    elif page.parent is not None and feed is not None:
+        reasons = " or ".join(outcome.replace("_", " ") for outcome in feed.outcomes)
         yield Text.assemble(("texts those whom ", "dim"), (page.parent, "bold"), (f" did not reach: {reasons}", "dim"))
     if page.texts is not None:
         yield Text.assemble(("texts to those not reached ", "dim"), (page.texts, "bold"))
+    if page.then is not None and page.spec.then is not None:
+        yield Text.assemble(("then ", "dim"), (page.then, "bold"), (f" with leads of {page.spec.then.when}", "dim"))
 
 
 def _rules(page: Page) -> Text:

@@ -29,33 +29,50 @@ if TYPE_CHECKING:
 
 SPEC_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
+Sheet = Annotated[
+    str | None, typer.Option("--sheet", help="The sheet of the workbook; else the one that the campaign's file names.")
+]
+
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The campaign file (YAML or JSON).", show_default=False)]
 
 
 def check(
     spec: Spec,
     rows: Annotated[bool, typer.Option("--rows", help="Name every row that would be left out.")] = False,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Check a campaign without contacting anyone: its rows, texts, expected time and cost."""
     from clarion.settings import load_settings
+    from starter.amending import amended
     from starter.campaign_file import read_campaign_file
     from starter.preflight_view import run_check
 
-    usable = run_check(read_campaign_file(existing(spec)), load_settings(), show_rows=rows, as_json=as_json)
+    wanted = amended(read_campaign_file(existing(spec)), sheet=sheet)
+    usable = run_check(wanted, load_settings(), show_rows=rows, as_json=as_json)
     if not usable:
         raise typer.Exit(WRONG_USE)
 
 
 def start(
     spec: Annotated[str, typer.Argument(metavar="SPEC|ID", help="A campaign file, or a draft's id.")],
+    *,
     campaign_id: Annotated[str | None, typer.Option("--id", help="The campaign's id; else made from its name.")] = None,
     draft: Annotated[bool, typer.Option("--draft", help="Store it; start it later with `clarion start ID`.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch it live until it ends.")] = False,
+    write_back: Annotated[
+        bool, typer.Option("--write-back", help="Leads: write answers to Salesforce, as lead.write_back says.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Leads: ask again what has been answered before, and pay for it.")
+    ] = False,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Start a campaign from its file, or one that is a draft."""
     given = _campaign_file(spec)
+    if write_back or fresh or sheet is not None:
+        given = _changed(given, spec, write_back=write_back, fresh=fresh, sheet=sheet)
 
     async def work() -> int:
         async with installation() as opened:
@@ -98,6 +115,17 @@ def _campaign_file(given: str) -> CampaignSpec | None:
     from starter.campaign_file import read_campaign_file
 
     return read_campaign_file(path)
+
+
+def _changed(
+    given: CampaignSpec | None, name: str, *, write_back: bool, fresh: bool, sheet: str | None
+) -> CampaignSpec:
+    if given is None:
+        hint = _nearest_file(name)
+        raise BadInput(f'there is no campaign file "{name}"{hint}; --write-back, --fresh and --sheet need one')
+    from starter.amending import amended
+
+    return amended(given, write_back=write_back, fresh=fresh, sheet=sheet)
 
 
 async def _launched(opened: Installation, given: str, *, only_file: bool) -> Campaign:

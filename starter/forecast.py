@@ -1,4 +1,4 @@
-"""Roughly how fast a campaign would go, when it would end and what it would cost: rates, windows, assumed calls."""
+"""Roughly how fast a campaign goes, when it ends and what it costs: rates, windows, assumed calls and answers."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ MINUTES_PER_CALL = 1.0
 """Assumed on average over all contacts: who is reached talks longer, who is not costs nothing."""
 SECONDS_AROUND = 20.0
 """Assumed seconds that a call holds its lane beside talking: ringing, and finding out how it ended."""
+SECONDS_PER_ANSWER = 3.0
+"""Assumed of an AI that assesses one lead, on average."""
 
 
 class Tempo(NamedTuple):
@@ -30,7 +32,7 @@ class Tempo(NamedTuple):
     lasts: float = 0.0
     """Assumed seconds from the last one's start to its end."""
     at_once: int | None = None
-    """Calls that may go on at the same time."""
+    """Calls, or questions about leads, that may go on at the same time."""
     limited_by_lanes: bool = False
     """How many go on at once decides, and not a rate."""
 
@@ -42,14 +44,20 @@ class Tempo(NamedTuple):
 def tempo(spec: CampaignSpec, account: Account | None) -> Tempo:
     """Return how fast the limits of campaign and account let a campaign go, when it has the account to itself."""
     gap = spacing_of(spec)
+    lanes = spec.limits.concurrency
     if spec.call is None:
         shared = spacing(account.per_second, account.per_minute, account.per_hour) if account else 0.0
-        return Tempo(max(gap, shared))
-    lanes = spec.limits.concurrency
+        gap = max(gap, shared)
+        return Tempo(gap) if spec.assess is None else _of_lanes(gap, SECONDS_PER_ANSWER, lanes)
     if account is not None:
         gap = max(gap, account.call_limits.spacing)
         lanes = min(lanes, account.call_limits.lanes)
     lasts = 60.0 * min(MINUTES_PER_CALL, spec.call.max_minutes) + SECONDS_AROUND
+    return _of_lanes(gap, lasts, lanes)
+
+
+def _of_lanes(gap: float, lasts: float, lanes: int) -> Tempo:
+    """Return the tempo of contacts that hold a lane each."""
     return Tempo(max(gap, lasts / lanes), lasts, lanes, limited_by_lanes=lasts / lanes > gap)
 
 

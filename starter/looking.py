@@ -21,7 +21,7 @@ from clarion.store.campaigns import Campaign
 from clarion.store.store import Store
 from clarion.store.targets import RETRYABLE_OUTCOMES
 from starter.chronicle import READ, Line, latest_lines
-from starter.progress import Progress, progress_of
+from starter.progress import Progress, progress_now, progress_of
 
 PAGE = 1_000
 EXAMPLES = 5
@@ -43,7 +43,7 @@ class CampaignLine(View):
     status: CampaignStatus
     reason: str
     parent: str | None = None
-    """The campaign of calls that these texts follow."""
+    """The campaign that this one follows."""
     total: int
     percent: float
     created_at: float
@@ -204,8 +204,7 @@ class Looking:
 
     def progress(self, campaign_id: str) -> Progress:
         """Tell how a campaign stands. Raises NotFound."""
-        campaign = self.find(campaign_id)
-        return progress_of(campaign, self.store.campaigns.snapshot(campaign.ref.key, self.clock()))
+        return progress_now(self.store, self.find(campaign_id), self.clock())
 
     def campaigns(self, limit: int = 50) -> list[CampaignLine]:
         """List the newest campaigns, the newest first; texts that follow calls stand below these."""
@@ -294,9 +293,7 @@ class Looking:
     def _line(self, campaign: Campaign) -> CampaignLine:
         progress = progress_of(campaign, self.store.campaigns.snapshot(campaign.ref.key, self.clock()))
         known = progress.model_dump(include=set(CampaignLine.model_fields) & set(Progress.model_fields))
-        feed = campaign.spec.feed
-        parent = None if feed is None else feed.campaign
-        return CampaignLine(**known, parent=parent, total=progress.books.total, created_at=campaign.created_at)
+        return CampaignLine(**known, total=progress.books.total, created_at=campaign.created_at)
 
 
 def _below_their_parents(lines: Sequence[CampaignLine]) -> list[CampaignLine]:

@@ -19,6 +19,7 @@ from clarion.domain.call import Stage
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import TargetState
 from starter.chronicle import Line
+from starter.phase_views import lineage_lines, phase_table, tokens_line
 from starter.progress import Progress
 from starter.times import ahead, clock, span, when
 
@@ -68,13 +69,14 @@ STATUS_STYLES = {
 STANDING = frozenset({CampaignStatus.PAUSED, CampaignStatus.PAUSING, CampaignStatus.CANCELLING})
 """Nothing new is contacted, so that the rate of a minute ago says nothing about the end."""
 
-STAGES = {Stage.ANSWERED: "talking", Stage.RINGING: "ringing", Stage.PLACED: "dialling"}
+STAGES: dict[str, str] = {Stage.ANSWERED: "talking", Stage.RINGING: "ringing", Stage.PLACED: "dialling"}
 """How far calls under way have come, in the words of the view."""
 
-GOOD_EVENTS = frozenset({"delivered", "sent", "answered", "imported", "created"})
+GOOD_EVENTS = frozenset({"delivered", "sent", "answered", "assessed", "imported", "created"})
 BAD_EVENTS = frozenset(
     {"failed", "undelivered", "invalid_number", "rejected_content", "expired", "halted", "unknown"}
     | {"voicemail", "no_answer", "busy", "unattended"}
+    | {"not_found", "refused", "filtered", "truncated", "invalid_answer", "not_written"}
 )
 
 
@@ -158,7 +160,9 @@ def campaign_panel(sight: Sight, *, width: int) -> RenderableType:
     if progress.reason and not progress.status.is_final:
         parts.append(Text(progress.reason, "yellow"))
     parts += [Text(), BooksBar(progress.books), Text(), _books(progress.books), Text(), *_outcomes(progress)]
+    parts += _of_leads(sight, short=width < NARROW)
     parts.append(_facts(sight, 3 if width >= WIDE else 2 if width >= NARROW else 1))
+    parts += lineage_lines(progress)
     if sight.lines:
         parts += [Text(), _log(sight)]
     if sight.warning:
@@ -217,6 +221,16 @@ def _outcomes(progress: Progress) -> Iterable[RenderableType]:
     if going:
         said = [Text.assemble(f"{n:,}", (f" {word}", "dim")) for n, word in going]
         yield Flow([Text("calls now:", "dim"), *said])
+        yield Text()
+
+
+def _of_leads(sight: Sight, *, short: bool) -> Iterable[RenderableType]:
+    progress = sight.progress
+    if progress.phases:
+        yield phase_table(progress, sight.now, sight.zone, short=short)
+        yield Text()
+    if (tokens := tokens_line(progress)) is not None:
+        yield tokens
         yield Text()
 
 

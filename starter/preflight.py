@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from clarion.audience.checks import CheckedRow, RowChecker
 from clarion.audience.source import open_audience, require_rows
+from clarion.domain.assessment import BATCH_SECONDS
 from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.segments import count_segments
 from clarion.domain.target import SkipReason, TargetState
@@ -25,6 +26,7 @@ from clarion.store.store import Store
 from starter.forecast import costs, expected_end, tempo
 from starter.looking import View
 from starter.preflight_call import CallPlan, Kept, call_plan
+from starter.preflight_leads import Ids, LeadPlan, lead_costs, lead_plan
 from starter.startable import account_problems, check_words
 from starter.why import zones_of
 
@@ -98,15 +100,17 @@ class Preflight(BaseModel):
     """The text, or what a call says first."""
     call: CallPlan | None
     """The sample's call, and how long calls are taken to last; None for texts."""
+    leads: LeadPlan | None = None
+    """What is asked about leads, and of whom; None where nobody analyses leads."""
     per_second: float | None
     """What the limits of campaign and account permit; None is unlimited."""
     starts_at: float
     expected_end: float | None
     """None: the window never opens, or no limit says how long it takes."""
     expected_cost: float
-    """Of every target's first try; for calls at the assumed minutes."""
+    """Of every target's first try; for calls at the assumed minutes, for leads at the expected tokens."""
     most_cost: float
-    """The same if every call lasts as long as it may."""
+    """The same if every call lasts as long as it may, or every answer is as long."""
     budget: float | None
     covered: int
     """Targets that the budget pays for, at the expected cost."""
@@ -125,6 +129,7 @@ class Tally:
     segments: Counter[int] = field(default_factory=Counter)
     zones: Counter[tuple[str, ...]] = field(default_factory=Counter)
     sample: Imported | None = None
+    ids: Ids = field(default_factory=Ids)
 
     def reject(self, row: Rejected) -> None:
         """Count a row that is left out."""
@@ -221,6 +226,8 @@ def _count(spec: CampaignSpec, rows: Sequence[Imported], tally: Tally, on_reject
         tally.accepted += 1
         tally.segments[row.segments] += 1
         tally.sample = tally.sample or row
+        if spec.assess is not None and row.address is not None:
+            tally.ids.add(row.row, row.address, row.variables, spec.audience.address)
         if spec.window is not None and tally.accepted <= SAMPLED:
             tally.zones[zones_of(spec.window, row.address, row.time_zone)] += 1
 
@@ -236,14 +243,20 @@ def _result(
 ) -> Preflight:
     segments = sum(count * n for count, n in tally.segments.items())
     pace = tempo(spec, account)
+    leads = lead_plan(spec, account, tally.ids, tally.accepted, pace)
     expected, most = costs(spec, account, tally.accepted, segments)
+    if leads is not None:
+        expected, most = lead_costs(spec, account, tally.accepted)
     starts_at = max(now, spec.start_at.timestamp()) if spec.start_at else now
     end = expected_end(
         spec.window, [zones for zones, _ in tally.zones.most_common(ZONES)], starts_at, pace.work(tally.accepted)
     )
+    if leads is not None and leads.in_batches:
+        end = starts_at + BATCH_SECONDS
     sample = tally.sample
     call = call_plan(spec, account, Kept(sample.variables, sample.text) if sample else None, pace)
-    text = _text(spec, sample) if call is None else call.first_message or ""
+    text = "" if leads else _text(spec, sample) if call is None else call.first_message or ""
+    of_texts = call is None and leads is None
     return Preflight(
         name=spec.name,
         channel=spec.channel,
@@ -254,11 +267,12 @@ def _result(
         rejected=total - tally.accepted,
         reasons=tally.reasons,
         segments=segments,
-        segments_per_text=dict(sorted(tally.segments.items())) if call is None else {},
-        encoding=count_segments(text).encoding.value if call is None else "",
+        segments_per_text=dict(sorted(tally.segments.items())) if of_texts else {},
+        encoding=count_segments(text).encoding.value if of_texts else "",
         sample_row=sample.row if sample else None,
         sample_text=text,
         call=call,
+        leads=leads,
         per_second=round(1 / pace.gap, 3 if call is None else 6) if pace.gap else None,
         starts_at=starts_at,
         expected_end=end if pace.gap else None,

@@ -20,6 +20,7 @@ from starter.cli_frame import err, out
 from starter.forecast import MINUTES_PER_CALL
 from starter.preflight import Preflight, Rejected, preflight
 from starter.preflight_call_view import call_rate, call_sample
+from starter.preflight_leads_view import ids_line, lead_cost, lead_facts, lead_rate, question
 from starter.tables import new_table, some_rows
 from starter.times import span, when
 from starter.wiring import has_database, open_store
@@ -111,17 +112,20 @@ def reading(console: Console) -> Iterator[Callable[[int], None]]:
 def preflight_view(found: Preflight, now: float) -> RenderableType:
     """Show what a preflight found."""
     parts: list[RenderableType] = [_head(found), Text()]
+    if found.leads is not None and (line := ids_line(found.leads)) is not None:
+        parts += [line, Text()]
     if found.reasons:
         parts += [_reasons(found), Text()]
     if found.sample_row is not None:
-        title = Text(f" row {found.sample_row} would {'be called with' if found.call else 'get'} ", "dim")
-        sample = Text(found.sample_text) if found.call is None else call_sample(found.call)
-        parts += [Panel(sample, title=title, title_align="left", border_style="dim", width=76)]
+        title, sample = _sample(found)
+        parts += [Panel(sample, title=Text(title, "dim"), title_align="left", border_style="dim", width=76)]
     parts.append(_facts(found, now))
-    parts += [Text(note, "dim") for note in (found.call.notes if found.call else ())]
+    notes = found.call.notes if found.call else found.leads.notes if found.leads else ()
+    parts += [Text(note, "dim") for note in notes]
     parts += [Text(problem, "yellow") for problem in found.problems]
     if not found.accepted:
-        parts.append(Text("nobody would be contacted: no row can be used", "bold red"))
+        nobody = "nobody would be contacted" if found.leads is None else "nothing would be asked"
+        parts.append(Text(f"{nobody}: no row can be used", "bold red"))
     return Group(*parts)
 
 
@@ -131,10 +135,19 @@ def _head(found: Preflight) -> Text:
         (f"  {found.channel}\n", "dim"),
         (f"{found.file} ({found.read_as})\n\n", "dim"),
         (f"{found.accepted:,}", "bold green" if found.accepted else "bold red"),
-        f" of {found.total:,} rows would be contacted, ",
+        f" of {found.total:,} rows would be {'contacted' if found.leads is None else 'assessed'}, ",
         (f"{found.rejected:,}", "bold yellow" if found.rejected else "bold"),
         " left out",
     )
+
+
+def _sample(found: Preflight) -> tuple[str, RenderableType]:
+    """Return what the first row would get, and above it who."""
+    if found.leads is not None:
+        return " each lead would be asked ", question(found.leads)
+    if found.call is not None:
+        return f" row {found.sample_row} would be called with ", call_sample(found.call)
+    return f" row {found.sample_row} would get ", Text(found.sample_text)
 
 
 def _reasons(found: Preflight) -> Table:
@@ -151,7 +164,11 @@ def _facts(found: Preflight, now: float) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    if found.call is None:
+    if found.leads is not None:
+        for name, words in lead_facts(found.leads):
+            table.add_row(name, Text(words))
+        table.add_row("rate", lead_rate(found.leads, found.per_second or 0.0))
+    elif found.call is None:
         shares = ", ".join(f"{n:,} of {count}" for count, n in found.segments_per_text.items())
         table.add_row("segments", f"{found.segments:,} in all ({shares}), {found.encoding}" if shares else "0")
         table.add_row("rate", f"{found.per_second:g} a second" if found.per_second else "unlimited")
@@ -169,11 +186,13 @@ def _duration(found: Preflight, now: float) -> str:
     if found.expected_end is None:
         return "as fast as the provider answers" if found.per_second is None else "its window never opens long enough"
     length = span(found.expected_end - found.starts_at)
+    if found.leads is not None and found.leads.in_batches:
+        return f"at most {length}, until {when(found.expected_end, now)}"
     return f"about {length}, until {when(found.expected_end, now)}; retries come on top"
 
 
 def _cost(found: Preflight) -> str:
-    said = f"{found.expected_cost:,.2f} without retries"
+    said = f"{found.expected_cost:,.2f} without retries" if found.leads is None else lead_cost(found.leads)
     if found.call is not None:
         minutes = f"{min(MINUTES_PER_CALL, found.call.max_minutes):g}"
         said = f"{said}, at {minutes} min a call on average; {found.most_cost:,.2f} at most, if all talk to the end"

@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
@@ -20,7 +20,9 @@ from clarion.store.campaigns import Campaign
 from starter import report_calls
 from starter.looking import CallSummaryLine, Looking, TranscriptLine
 from starter.progress import Progress
-from starter.report_calls import Cell, LastCalls
+from starter.report_calls import LastCalls
+from starter.report_leads import LeadReport
+from starter.report_parts import Cell, Sheet, Written
 from starter.times import iso
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def write_report(looking: Looking, campaign_id: str, file: Path | None, *, as_js
 
     Raises NotFound for the campaign, BadInput for a file that cannot be written.
     """
-    report = Report(looking, looking.find(campaign_id))
+    report = report_of(looking, looking.find(campaign_id))
     to_stdout = file is None or str(file) == "-"
     if file is None or to_stdout:
         if as_json:
@@ -85,6 +87,12 @@ def write_report(looking: Looking, campaign_id: str, file: Path | None, *, as_js
         # The mark lets Excel read the file as UTF-8, and everything else ignores it.
         with part.open("w", encoding="utf-8-sig" if kind == ".csv" else "utf-8", newline="") as sink:
             return _write_csv(sink, report) if kind == ".csv" else _write_json(sink, report)
+
+
+def report_of(looking: Looking, campaign: Campaign) -> Written:
+    """Return the report of a campaign, as its channel has it."""
+    of_leads = campaign.spec.channel is Channel.LEAD_ANALYSIS
+    return LeadReport(looking, campaign) if of_leads else Report(looking, campaign)
 
 
 def check_file(file: Path | None) -> None:
@@ -151,6 +159,35 @@ class Report:
                 *(variables.get(name) for name in self._variables),
             ]
 
+    @property
+    def ours(self) -> frozenset[str]:
+        """Columns that may begin with a plus sign."""
+        return OURS
+
+    def records(self) -> Iterator[dict[str, object]]:
+        """Yield what is known of every target, by column."""
+        for cells in self.rows():
+            yield {name: cell for name, cell in zip(self.columns, cells, strict=True) if cell is not None}
+
+    def figures(self) -> Iterator[tuple[str, str]]:
+        """Yield what the calls came to."""
+        if self.calls is not None:
+            yield "calls", self.calls.model_dump_json()
+
+    def lists(self) -> Iterator[tuple[str, Iterator[str]]]:
+        """Yield what was said in the calls."""
+        if self.calls is not None:
+            yield "transcripts", (call.model_dump_json() for call in self.transcripts())
+
+    def sheets(self) -> Iterator[Sheet]:
+        """Yield the summary, that of the calls, the rows and who said what."""
+        yield Sheet("Summary", None, self.summary())
+        if self.calls is not None:
+            yield Sheet("Calls", None, report_calls.sums(self.calls))
+        yield Sheet("Targets", self.columns, self.rows(), is_result=True)
+        if self.calls is not None:
+            yield Sheet("Transcripts", report_calls.TURN_COLUMNS, report_calls.turns(self.transcripts()))
+
     def transcripts(self) -> Iterator[TranscriptLine]:
         """Yield the calls of which more is known than how they ended; of texts there are none."""
         return self._looking.transcripts(self._id) if self.calls is not None else iter(())
@@ -190,9 +227,9 @@ def _variables(spec: CampaignSpec) -> list[str]:
     return sorted(Template.parse(spec.message).variables) if spec.message else []
 
 
-def harmless(column: str, value: Cell) -> Cell:
-    """Put an apostrophe before what a spreadsheet would run as a formula."""
-    if isinstance(value, str) and column not in OURS and value.startswith(FORMULA_STARTS):
+def harmless(column: str, value: Cell, ours: frozenset[str] = OURS) -> Cell:
+    """Put an apostrophe before what a spreadsheet would run as a formula, but in columns of ``ours``."""
+    if isinstance(value, str) and column not in ours and value.startswith(FORMULA_STARTS):
         return "'" + value
     return value
 
@@ -204,44 +241,49 @@ def print_summary(looking: Looking, campaign_id: str, console: Console) -> None:
 
     progress = looking.progress(campaign_id)
     console.print(campaign_panel(Sight(progress, (), time.time()), width=console.width))
+    if progress.channel is Channel.LEAD_ANALYSIS:
+        from starter.lead_views import sums_view
+        from starter.looking_leads import lead_sums
+
+        console.print()
+        console.print(sums_view(lead_sums(looking, looking.find(campaign_id))))
     if groups := looking.errors(campaign_id):
         console.print()
         console.print(error_table(groups))
     console.print(f"\n[dim]row by row:[/] clarion report {campaign_id} --out report.xlsx  [dim]or .csv, .json[/]")
 
 
-def _write_csv(sink: IO[str], report: Report) -> int:
+def _write_csv(sink: IO[str], report: Written) -> int:
     writer = csv.writer(sink, lineterminator="\r\n" if sink is not sys.stdout else "\n")
-    writer.writerow(report.columns)
-    return _count(report, writer.writerow)
-
-
-def _count(report: Report, write: Callable[[list[Cell]], object]) -> int:
+    writer.writerow([harmless("", name) for name in report.columns])
     rows = 0
     for cells in report.rows():
-        write([harmless(name, cell) for name, cell in zip(report.columns, cells, strict=True)])
+        pairs = zip(report.columns, cells, strict=True)
+        writer.writerow([harmless(name, cell, report.ours) for name, cell in pairs])
         rows += 1
     return rows
 
 
-def _write_json(sink: IO[str], report: Report) -> int:
+def _write_json(sink: IO[str], report: Written) -> int:
     sink.write(f'{{"summary": {report.progress.model_dump_json()},\n')
-    if report.calls is not None:
-        sink.write(f'"calls": {report.calls.model_dump_json()},\n')
-    sink.write('"rows": [')
-    rows = 0
-    for cells in report.rows():
-        known = {name: cell for name, cell in zip(report.columns, cells, strict=True) if cell is not None}
-        sink.write(("," if rows else "") + "\n" + json.dumps(known, ensure_ascii=False))
-        rows += 1
-    sink.write("\n]")
-    if report.calls is not None:
-        sink.write(',\n"transcripts": [')
-        for i, call in enumerate(report.transcripts()):
-            sink.write(("," if i else "") + "\n" + call.model_dump_json())
-        sink.write("\n]")
+    for name, figures in report.figures():
+        sink.write(f'"{name}": {figures},\n')
+    rows = _write_list(sink, "rows", (json.dumps(record, ensure_ascii=False) for record in report.records()))
+    for name, entries in report.lists():
+        sink.write(",\n")
+        _write_list(sink, name, entries)
     sink.write("}\n")
     return rows
+
+
+def _write_list(sink: IO[str], name: str, entries: Iterator[str]) -> int:
+    sink.write(f'"{name}": [')
+    written = 0
+    for entry in entries:
+        sink.write(("," if written else "") + "\n" + entry)
+        written += 1
+    sink.write("\n]")
+    return written
 
 
 @contextmanager

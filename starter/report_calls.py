@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 from clarion.domain.call import Turn
 from starter.looking import CallSummaryLine, TranscriptLine
-
-Cell: TypeAlias = str | int | float | None
+from starter.report_parts import Cell
 
 COLUMNS = (
     "duration_seconds",

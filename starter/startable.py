@@ -8,12 +8,13 @@ from pathlib import Path
 
 from clarion.audience.checks import RowChecker
 from clarion.audience.source import open_audience, require_rows
-from clarion.domain.call import CallSpec
+from clarion.domain.call import CALLERS, CallSpec
 from clarion.domain.campaign import CampaignSpec, Channel, check_start
 from clarion.domain.errors import BadInput
 from clarion.settings import Account, Provider, Settings
+from starter.startable_leads import DOES, accounts_of_leads, what_follows
 
-BUILT = (Channel.SMS, Channel.CALL)
+BUILT = (Channel.SMS, Channel.CALL, Channel.LEAD_ANALYSIS)
 """Channels that campaigns can be started on."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -49,6 +50,10 @@ def check_audience(spec: CampaignSpec, now: float) -> None:
 
 def account_problems(spec: CampaignSpec, settings: Settings) -> tuple[str, ...]:
     """Say, one sentence each, why the accounts of this installation could not serve the campaign."""
+    if spec.channel is Channel.LEAD_ANALYSIS:
+        child = what_follows(spec)
+        after = () if child is None else account_problems(child, settings)
+        return (*accounts_of_leads(spec, settings), *(f"then.campaign: {problem}" for problem in after))
     problems = _not_set_up(spec.account, settings)
     if not problems:
         account = settings.account(spec.account)
@@ -67,7 +72,8 @@ def _not_set_up(name: str, settings: Settings) -> list[str]:
 def _cannot_text(name: str, account: Account) -> list[str]:
     if account.provider is Provider.TWILIO:
         return []
-    return [f'account "{name}" is with {account.provider}, which only calls; name an account with twilio for texts']
+    does = DOES.get(account.provider, "only calls")
+    return [f'account "{name}" is with {account.provider}, which {does}; name an account with twilio for texts']
 
 
 def _of_fallback(spec: CampaignSpec, settings: Settings) -> list[str]:
@@ -79,11 +85,16 @@ def _of_fallback(spec: CampaignSpec, settings: Settings) -> list[str]:
     provider = settings.account(name).provider
     if provider is Provider.TWILIO:
         return []
-    why = f'account "{name}" is with {provider}, which only calls'
+    why = f'account "{name}" is with {provider}, which {DOES.get(provider, "only calls")}'
     return [f"the texts of fallback cannot be sent: {why}; name an account with twilio in fallback.account"]
 
 
 def _cannot_call(spec: CampaignSpec, call: CallSpec, account: Account) -> list[str]:
+    if account.provider in DOES:
+        does = f"which {DOES[account.provider]}"
+        return [
+            f'account "{spec.account}" is with {account.provider}, {does}; name one with {", ".join(CALLERS)} to call'
+        ]
     problems = []
     if call.provider is not None and call.provider != account.provider:
         problems.append(

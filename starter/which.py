@@ -1,11 +1,13 @@
-"""Which target of a campaign somebody means who names a position, a row of the file, or a phone number."""
+"""Which target of a campaign somebody means who names a position, a row of the file, a phone number or a lead."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
 
+from clarion.domain.campaign import Channel
 from clarion.domain.errors import BadInput
+from clarion.domain.lead_id import BadLeadId, repaired
 from clarion.domain.phone import normalize_phone
 from clarion.store.campaigns import Campaign
 from starter.looking import Looking
@@ -23,12 +25,22 @@ def positions(looking: Looking, campaign: Campaign, wanted: str) -> list[int]:
         return _positions_of_row(looking, key, campaign.total, int(row[1]))
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
         return [int(text)]
+    if campaign.spec.channel is Channel.LEAD_ANALYSIS:
+        return looking.store.targets.positions_of(key, _lead(text))
     try:
         address = normalize_phone(text, campaign.spec.audience.region)
     except BadInput as error:
         message = f"{error}; name a target by its position (17), its row in the file (row:17) or its phone number"
         raise BadInput(message) from None
     return looking.store.targets.positions_of(key, address)
+
+
+def _lead(text: str) -> str:
+    try:
+        return repaired(text).id18
+    except BadLeadId as error:
+        message = f"{error}; name a target by its position (17), its row in the file (row:17) or the id of its lead"
+        raise BadInput(message) from None
 
 
 def _positions_of_row(looking: Looking, key: int, total: int, row: int) -> list[int]:

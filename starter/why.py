@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
@@ -15,11 +14,13 @@ from clarion.domain.phone import candidate_zones
 from clarion.domain.retry import RETRYABLE
 from clarion.domain.target import Outcome, TargetState
 from clarion.domain.window import TARGET, WEEK, Window, next_opening
-from clarion.store.campaigns import Campaign
 from clarion.store.targets import RETRYABLE_OUTCOMES
-from starter.looking import AttemptLine, EventLine, Looking, TargetLine, TranscriptLine, View
-from starter.times import clock, span, when
+from starter.case import Answer, Case
+from starter.looking import AttemptLine, EventLine, Looking, TargetLine, View
+from starter.looking_leads import LeadFacts, lead_facts
+from starter.times import clock, span
 from starter.which import nobody, positions
+from starter.why_leads import answer_of_lead
 
 STAGES = {Stage.PLACED: "dialling", Stage.RINGING: "ringing", Stage.ANSWERED: "talking", Stage.ENDED: "has ended"}
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
@@ -36,10 +37,12 @@ class Why(View):
     events: list[EventLine]
     also: tuple[int, ...]
     """Other positions at which the same number or row stands."""
+    lead: LeadFacts | None = None
+    """What is known of it as a lead, once it was fetched."""
 
 
 def why(looking: Looking, campaign_id: str, wanted: str, zone: tzinfo | None = None) -> Why:
-    """Answer for ``wanted``: a position, ``row:17``, or a phone number in any notation.
+    """Answer for ``wanted``: a position, ``row:17``, a phone number in any notation, or the id of a lead.
 
     ``zone`` is the reader's; None is this machine's. Raises NotFound, or BadInput for what is none of the three.
     """
@@ -56,8 +59,9 @@ def why(looking: Looking, campaign_id: str, wanted: str, zone: tzinfo | None = N
     calls = looking.calls(key, target.position) if campaign.spec.channel is Channel.CALL else []
     texts = looking.followers(campaign_id) if campaign.spec.fallback is not None else ()
     follows = texts[0] if texts else ""
-    case = Case(campaign, target, attempts, ahead, snapshot.per_minute, looking.clock(), zone, calls, follows)
-    answer = ANSWERS[target.state](case)
+    lead = lead_facts(looking, key, target.position) if campaign.spec.channel is Channel.LEAD_ANALYSIS else None
+    case = Case(campaign, target, attempts, ahead, snapshot.per_minute, looking.clock(), zone, calls, follows, lead)
+    answer = answer_of_lead(case) or ANSWERS[target.state](case)
     return Why(
         campaign_id=campaign_id,
         answer=answer.sentence,
@@ -66,6 +70,7 @@ def why(looking: Looking, campaign_id: str, wanted: str, zone: tzinfo | None = N
         attempts=attempts,
         events=[EventLine.model_validate(event) for event in looking.store.events.of_target(key, target.position)],
         also=tuple(t.position for t in found if t is not target),
+        lead=lead,
     )
 
 
@@ -74,73 +79,6 @@ def _standing_before(looking: Looking, key: int, target: TargetLine, books: Book
         return 0
     first = looking.store.targets.page(key, state=TargetState.PENDING, limit=1)
     return min(books.pending - 1, target.position - first[0].position) if first else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A sentence, and when something happens next."""
-
-    sentence: str
-    next_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """All that an answer is made of."""
-
-    campaign: Campaign
-    target: TargetLine
-    attempts: list[AttemptLine]
-    before: int
-    """Targets whose turn comes first, roughly."""
-    per_minute: float
-    now: float
-    zone: tzinfo | None
-    calls: list[TranscriptLine]
-    """What is known of its calls, if it is called."""
-    texts: str
-    """The campaign of texts that follows this one, if any does."""
-
-    @property
-    def call(self) -> TranscriptLine | None:
-        """What is known of the last call."""
-        last = self.last
-        return next((call for call in self.calls if last is not None and call.number == last.number), None)
-
-    @property
-    def last(self) -> AttemptLine | None:
-        """The last attempt."""
-        return self.attempts[-1] if self.attempts else None
-
-    def when(self, at: float) -> str:
-        """Write an instant for the reader."""
-        return when(at, self.now, self.zone)
-
-    @property
-    def held(self) -> str:
-        """Why nobody at all is contacted now, or nothing."""
-        campaign, name = self.campaign, self.campaign.ref.campaign_id
-        because = f" ({campaign.reason})" if campaign.reason else ""
-        start_at = campaign.spec.start_at
-        held = {
-            CampaignStatus.DRAFT: f"the campaign is a draft; start it with `clarion start {name}`",
-            CampaignStatus.SCHEDULED: f"the campaign starts at {self.when(start_at.timestamp()) if start_at else '…'}",
-            CampaignStatus.PREPARING: "the audience is still being read",
-            CampaignStatus.QUEUED: f"the campaign is queued{because}; see `clarion account {campaign.account}`",
-            CampaignStatus.PAUSING: f"the campaign is being paused{because}",
-            CampaignStatus.PAUSED: f"the campaign is paused{because}; go on with `clarion resume {name}`",
-            CampaignStatus.CANCELLING: f"the campaign is being cancelled{because}",
-        }.get(campaign.status, "")
-        if campaign.status.is_final:
-            return f"the campaign is {campaign.status}{because}"
-        return held or (f"the campaign takes no new contacts: {campaign.halt}" if campaign.halt else "")
-
-    def outcome(self) -> str:
-        """Say how the last attempt ended: ``undelivered (30003: the phone is switched off)``."""
-        code = self.last.provider_code if self.last else None
-        known = ": ".join(part for part in (code, self.target.detail) if part)
-        word = (self.target.outcome or "").replace("_", " ")
-        return f"{word} ({known})" if known else word
 
 
 def _pending(case: Case) -> Answer:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -14,11 +13,8 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-from starter import report_calls
-from starter.report_calls import Cell as Value
-
-if TYPE_CHECKING:
-    from starter.report import Report
+from starter.report_parts import Cell as Value
+from starter.report_parts import Sheet, Written
 
 ROWS_PER_SHEET = 1_048_575
 """What a sheet holds below its header."""
@@ -27,31 +23,32 @@ WIDTHS = {"address": 17, "detail": 50, "text": 50, "provider_reference": 36, "su
 MOMENT_WIDTH, USUAL_WIDTH = 26, 14
 
 
-def write_workbook(path: Path, report: Report) -> int:
-    """Write a summary, that of the calls, the rows and who said what; return the number of rows.
+def write_workbook(path: Path, report: Written) -> int:
+    """Write the sheets of a report, one after the other; return the number of its rows.
 
     Rows go on in a further sheet where one is full.
     """
     book = Workbook(write_only=True)
-    _pairs(book, "Summary", report.summary())
-    if report.calls is not None:
-        _pairs(book, "Calls", report_calls.sums(report.calls))
-    written = _sheets(book, "Targets", report.columns, report.rows())
-    if report.calls is not None:
-        _sheets(book, "Transcripts", report_calls.TURN_COLUMNS, report_calls.turns(report.transcripts()))
+    written = 0
+    for sheet in report.sheets():
+        if sheet.columns is None:
+            _pairs(book, sheet)
+        else:
+            rows = _rows(book, sheet, sheet.columns)
+            written += rows if sheet.is_result else 0
     book.save(path)
     return written
 
 
-def _sheets(book: Workbook, title: str, columns: Sequence[str], rows: Iterator[list[Value]]) -> int:
+def _rows(book: Workbook, part: Sheet, columns: Sequence[str]) -> int:
     """Write rows below their columns, on as many sheets as they need; return their number."""
-    written = 0
+    written, rows = 0, iter(part.rows)
     for number in range(1, 1_000):
         page = islice(rows, ROWS_PER_SHEET)
         head = next(page, None)
         if head is None and number > 1:
             break
-        sheet = book.create_sheet(title if number == 1 else f"{title} {number}")
+        sheet = book.create_sheet(part.title if number == 1 else f"{part.title} {number}")
         _prepare(sheet, columns)
         for cells in chain([head] if head is not None else [], page):
             sheet.append([_cell(sheet, value) for value in cells])
@@ -59,12 +56,12 @@ def _sheets(book: Workbook, title: str, columns: Sequence[str], rows: Iterator[l
     return written
 
 
-def _pairs(book: Workbook, title: str, pairs: Iterable[tuple[str, Value]]) -> None:
-    sheet = book.create_sheet(title)
+def _pairs(book: Workbook, part: Sheet) -> None:
+    sheet = book.create_sheet(part.title)
     _widen(sheet, "A", 26)
     _widen(sheet, "B", 40)
-    for name, value in pairs:
-        sheet.append([_bold(sheet, name), _cell(sheet, value)])
+    for name, value in part.rows:
+        sheet.append([_bold(sheet, str(name)), _cell(sheet, value)])
 
 
 def _prepare(sheet: WriteOnlyWorksheet, columns: Sequence[str]) -> None:

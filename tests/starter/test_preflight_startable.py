@@ -157,7 +157,6 @@ def test_all_that_is_wrong_with_accounts_is_said_together(tmp_path: Path) -> Non
         ({"call": {"first_message": "{{ name }}"}}, "phone\n+14155552671\n", "call.first_message uses {{ name }}"),
         ({}, "fone\n+14155552671\n", 'There is no column "phone"'),
         ({}, "phone\n", "has column names but no rows"),
-        ({"channel": "lead_analysis", "call": None}, "phone\n", "lead_analysis is not built yet; use sms or call"),
     ],
 )
 def test_what_stops_the_campaign_as_a_whole_comes_first(
