@@ -23,6 +23,8 @@ from activities.call_lane import Calling, Patience
 from activities.call_watch import CallWatch
 from activities.calls import CallActivities
 from activities.feeding import FeedingActivities
+from activities.lead_questions import Analysing
+from activities.leads import LeadActivities
 from activities.message_chunk import Sending
 from activities.messages import MessageActivities
 from activities.pacing import Gate, Turnstile
@@ -30,6 +32,9 @@ from activities.tools import Timing, Tools
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import ClarionError
 from clarion.domain.pace import spacing
+from clarion.domain.throttle import Throttle
+from clarion.providers.lead_ports import Crm
+from clarion.providers.lead_vendors import open_analyst, open_crm
 from clarion.providers.twilio import open_twilio
 from clarion.providers.twilio_webhooks import TwilioReceipts, status_callback
 from clarion.providers.vendors import call_callback, call_readers, open_dialer
@@ -84,6 +89,28 @@ async def open_callings(settings: Settings, stack: AsyncExitStack) -> dict[str, 
     return callings
 
 
+async def open_analysings(settings: Settings, stack: AsyncExitStack) -> dict[str, Analysing]:
+    """Connect the accounts that assess leads, each with the one throttle that all its questions here go through."""
+    analysings: dict[str, Analysing] = {}
+    for name, account in settings.accounts.items():
+        if account.provider is Provider.OPENAI:
+            analyst = await open_analyst(account)
+            stack.push_async_callback(analyst.close)
+            prices = account.price_per_million_input, account.price_per_million_output
+            analysings[name] = Analysing(analyst, *prices, Throttle())
+    return analysings
+
+
+def open_crms(settings: Settings, stack: AsyncExitStack) -> dict[str, Crm]:
+    """Prepare the accounts that know leads; they log in when they are used."""
+    crms: dict[str, Crm] = {}
+    for name, account in settings.accounts.items():
+        if account.provider is Provider.SALESFORCE:
+            crms[name] = open_crm(account)
+            stack.callback(crms[name].close)
+    return crms
+
+
 async def build_worker(
     client: Client, settings: Settings, store: Store, ledger: Ledger, stack: AsyncExitStack
 ) -> Worker:
@@ -102,6 +129,7 @@ async def build_worker(
     )
     messages = MessageActivities(tools, sendings)
     calls = CallActivities(tools, callings, CallWatch(store, time.time), Patience(settings.grace))
+    leads = LeadActivities(tools, await open_analysings(settings, stack), open_crms(settings, stack))
     audience = AudienceActivities(store, time.time)
     books = BookActivities(store, time.time)
     feeding = FeedingActivities(store, time.time, settings.heartbeat_timeout)
@@ -115,6 +143,10 @@ async def build_worker(
             audience.import_audience,
             messages.dispatch_message_chunk,
             calls.dispatch_call_chunk,
+            leads.fetch_leads,
+            leads.dispatch_assessment_chunk,
+            leads.run_batches,
+            leads.write_back,
             books.record_status,
             books.change_pacing,
             books.requeue_failed,
@@ -122,6 +154,7 @@ async def build_worker(
             books.settle,
             books.close_books,
             feeding.create_fallback,
+            feeding.create_then,
             accounts.request_lanes,
             accounts.survey,
             accounts.change_account,

@@ -1,4 +1,4 @@
-"""The activity that prepares a campaign whose targets come from another one."""
+"""The activities that prepare campaigns whose targets come from another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.failures import as_failures, in_thread
 from clarion.contracts import CampaignInput, CampaignRef
 from clarion.domain.audience import Feed
-from clarion.domain.campaign import CampaignSpec, Channel
+from clarion.domain.campaign import CampaignSpec, Channel, then_campaign
 from clarion.domain.errors import BadInput
 from clarion.store.campaigns import Campaign
 from clarion.store.launching import input_for
@@ -30,15 +30,25 @@ class FeedingActivities:
         """Create the campaign that texts those whom the calls did not reach; again and again, it is the same one."""
         async with as_failures():
             parent = await in_thread(self._store.campaigns.get, campaign.key)
-            ref = await in_thread(
-                self._store.feeding.create_child,
-                campaign,
-                fallback_spec(parent),
-                fallback_id(campaign.campaign_id),
-                self._clock(),
-            )
-            child = await in_thread(self._store.campaigns.get, ref.key)
-            return input_for(child, heartbeat_timeout=self._heartbeat_timeout)
+            return await self._follow(parent, fallback_spec(parent), fallback_id(campaign.campaign_id))
+
+    @activity.defn
+    async def create_then(self, campaign: CampaignRef) -> CampaignInput:
+        """Create the campaign that follows with the leads worth it; again and again, it is the same one."""
+        async with as_failures():
+            parent = await in_thread(self._store.campaigns.get, campaign.key)
+            spec = then_campaign(parent.spec, campaign.campaign_id)
+            return await self._follow(parent, spec, then_id(campaign.campaign_id))
+
+    async def _follow(self, parent: Campaign, spec: CampaignSpec, campaign_id: str) -> CampaignInput:
+        ref = await in_thread(self._store.feeding.create_child, parent.ref, spec, campaign_id, self._clock())
+        child = await in_thread(self._store.campaigns.get, ref.key)
+        return input_for(child, heartbeat_timeout=self._heartbeat_timeout)
+
+
+def then_id(campaign_id: str) -> str:
+    """The id of the campaign that follows an analysis of leads."""
+    return f"{campaign_id}.then"
 
 
 def fallback_id(campaign_id: str) -> str:

@@ -222,7 +222,7 @@ class ChunkReport(Contract):
 
 
 class LeadOrder(Contract):
-    """Fetch leads, or write answers back to them, for at most ``seconds``."""
+    """Fetch leads, look after their batches, or write answers back to them, for at most about ``seconds``."""
 
     campaign: CampaignRef
     seconds: float
@@ -232,8 +232,11 @@ class LeadReport(Contract):
     """How far the leads of a campaign have come."""
 
     worked: int = 0
+    """Leads that something was done for."""
     halt: str = ""
     """Why the whole campaign has to stop."""
+    closed: bool = False
+    """It ended early, as the store takes nothing new of this campaign."""
     snapshot: Snapshot = Snapshot()
 
 

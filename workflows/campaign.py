@@ -1,8 +1,8 @@
 """One campaign, from its audience to its closed books: prepare, wait for the start, run lanes, settle, close.
 
 The workflow holds ids, counts and wishes; who is contacted stands in the store. Handlers only note what is wanted;
-`Steering` writes the campaign's status, `Dispatching` starts chunks (of calls: `Holding`), and `Sharing` speaks with
-the account.
+`Steering` writes the campaign's status, `Dispatching` starts chunks (of calls: `Holding`; of leads: `Analysing`), and
+`Sharing` speaks with the account.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import Addition, CampaignInput, CampaignState, LaneGrant, Pacing, Reply, Retry, Snapshot
-    from clarion.domain.campaign import CampaignStatus
+    from clarion.domain.campaign import CampaignStatus, Channel
     from workflows import policies
-    from workflows.children import start_campaign
+    from workflows.analysing import Analysing
+    from workflows.children import start_followers
     from workflows.dispatching import Dispatching
+    from workflows.errand import Errands
     from workflows.holding import Holding
     from workflows.lanes import Lanes
     from workflows.sharing import Sharing
@@ -44,9 +46,8 @@ class CampaignWorkflow:
         self.steps = Steps(given)
         self.lanes = Lanes(given, self.steps.dispatch)
         self.sharing = Sharing(given, self.state, lambda: self.lanes.held)
-        self.steering = Steering(given, self.state, lambda: self.lanes.busy)
-        loop = Dispatching if given.account is None else Holding
-        self.dispatching = loop(self.state, self.steering, self.lanes, self.sharing, self._note)
+        self.steering = Steering(given, self.state, lambda: self.dispatching.busy)
+        self.dispatching = self._loop()
         self.showing = Showing(given)
         self.one_at_a_time = asyncio.Lock()
 
@@ -170,12 +171,18 @@ class CampaignWorkflow:
 
     # The life of a campaign.
 
+    def _loop(self) -> Dispatching:
+        parts = self.state, self.steering, self.lanes, self.sharing, self._note
+        if self.given.channel is Channel.LEAD_ANALYSIS:
+            return Analysing(*parts, Errands(self.steps), self.given)
+        return Dispatching(*parts) if self.given.account is None else Holding(*parts)
+
     async def _live(self) -> bool:
         """Live on; return True at the end, and False when the history has become long. No chunk runs then."""
         try:
             await self._prepare()
             await self._wait_for_start()
-            await self._start_fallback()
+            await start_followers(self.given, self.state, self.steps)
             while not self._is_long():
                 if await self._is_over():
                     await self.steering.end_as(
@@ -211,11 +218,6 @@ class CampaignWorkflow:
                 self.steering.phase = CampaignStatus.QUEUED if is_queued else CampaignStatus.RUNNING
             self.state.started = True
 
-    async def _start_fallback(self) -> None:
-        if self.given.has_fallback and not self.state.fallback_started and not self.state.cancelled:
-            await start_campaign(await self.steps.create_fallback())
-            self.state.fallback_started = True
-
     async def _is_over(self) -> bool:
         """Close the books when nothing is left; asked only while no chunk runs."""
         if self.state.cancelled:
@@ -230,7 +232,7 @@ class CampaignWorkflow:
         nothing_left = self.state.snapshot.nothing_left and workflow.all_handlers_finished()
         if self.state.cancelled:
             return not nothing_left and workflow.time() - self.state.cancelled_at <= policies.CANCEL_PATIENCE
-        return not nothing_left or self.steering.is_wanted
+        return not nothing_left or self.steering.is_wanted or self.dispatching.anything_left
 
     async def _settle(self) -> None:
         """Wait for what comes first: a receipt that changes something, a target that is due, somebody's wish."""
@@ -241,7 +243,7 @@ class CampaignWorkflow:
         self.dispatching.rest()
         if books.pending + books.waiting == 0:
             self.steering.phase = CampaignStatus.SETTLING
-            self.steering.note = "waits for people whom the calls did not reach" if snapshot.awaits_rows else ""
+            self.steering.note = "waits for what the campaign before it finds" if snapshot.awaits_rows else ""
         if snapshot.nothing_left and not workflow.all_handlers_finished():
             await workflow.wait_condition(lambda: self.steering.is_wanted or workflow.all_handlers_finished())
         elif self.dispatching.fruitless > 0:
@@ -270,9 +272,10 @@ class CampaignWorkflow:
     async def _fail(self, error: ActivityError) -> None:
         failure = failure_of(error)
         self.sharing.want(0)
+        self.dispatching.stop()
         self.state.reason = failure.message
         await self.steering.end_as(CampaignStatus.FAILED)
-        await workflow.wait_condition(lambda: self.lanes.all_done and self.sharing.is_told)
+        await workflow.wait_condition(lambda: self.dispatching.all_done and self.sharing.is_told)
         raise failure from error
 
     async def _through(self, doing: Coroutine[object, object, T], talking: list[asyncio.Task[None]]) -> T:
@@ -309,7 +312,7 @@ class CampaignWorkflow:
 
     def _note(self, snapshot: Snapshot) -> None:
         """Keep the newest snapshot; reports of parallel chunks may come out of order."""
-        if snapshot.as_of >= self.state.snapshot.as_of or not self.lanes.busy:
+        if snapshot.as_of >= self.state.snapshot.as_of or not self.dispatching.busy:
             self.state.snapshot = snapshot
         self.showing.show(self.state)
 

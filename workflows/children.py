@@ -7,8 +7,19 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from clarion.contracts import CampaignInput
+    from clarion.contracts import CampaignInput, CampaignState
     from workflows.showing import HOW_TO, first_search_attributes, static_summary
+    from workflows.steps import Steps
+
+
+async def start_followers(given: CampaignInput, state: CampaignState, steps: Steps) -> None:
+    """Start the campaigns that follow this one, each once."""
+    if given.has_fallback and not state.fallback_started and not state.cancelled:
+        await start_campaign(await steps.create_fallback())
+        state.fallback_started = True
+    if given.has_then and not state.then_started and not state.cancelled:
+        await start_campaign(await steps.create_then())
+        state.then_started = True
 
 
 async def start_campaign(given: CampaignInput) -> None:

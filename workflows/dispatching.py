@@ -33,6 +33,24 @@ class Dispatching:
         self.fruitless = 0
         """Rounds in a row in which targets were due and none could be taken."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        return self._lanes.busy
+
+    @property
+    def all_done(self) -> bool:
+        """Whether all that was under way has ended."""
+        return self._lanes.all_done
+
+    @property
+    def anything_left(self) -> bool:
+        """Whether there is more to do than the books tell."""
+        return False
+
+    def stop(self) -> None:
+        """Call off what is not worth waiting for when the campaign fails."""
+
     async def run(self) -> None:
         """Keep the lanes busy until nothing is due; sit out a pause."""
         dry = not (self._steering.look_again or self._is_due())

@@ -104,7 +104,14 @@ class Lanes:
         if self._given.channel is Channel.CALL:
             # One lane each, so that no lane waits for another's call; it takes up one target after the other.
             return policies.ChunkShape(lanes=1, size=size)
-        return policies.next_chunk(free_lanes=free, all_lanes=allowed, size_per_lane=size, left=left)
+        asks = self._given.channel is Channel.LEAD_ANALYSIS
+        return policies.next_chunk(
+            free_lanes=free,
+            all_lanes=allowed,
+            size_per_lane=size,
+            left=left,
+            most_lanes=policies.QUESTION_LANES_PER_CHUNK if asks else policies.LANES_PER_CHUNK,
+        )
 
     async def _run(self, order: ChunkOrder) -> ChunkReport:
         try:

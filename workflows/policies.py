@@ -46,6 +46,18 @@ CHUNK_GRACE = timedelta(minutes=10)
 LANES_PER_CHUNK = 10
 """Lanes that one activity holds: 50 lanes cost 5 heartbeats a second."""
 
+QUESTION_LANES_PER_CHUNK = 50
+"""The same where an AI is asked: its lanes wait for answers and do little else."""
+
+FETCH_SECONDS = 3.0
+"""For one execution of fetching: short, so that lanes hear of the first leads soon."""
+
+BATCH_SECONDS = 600.0
+"""For one execution of looking after batches, which may take a day."""
+
+WRITE_SECONDS = 60.0
+"""For one execution of writing answers back."""
+
 SMALLEST_CHUNK = 5
 """Targets per lane below which a chunk is not cut: otherwise the tail crumbles into activities of one."""
 
@@ -91,9 +103,14 @@ class ChunkShape:
     size: int
 
 
-def next_chunk(*, free_lanes: int, all_lanes: int, size_per_lane: int, left: int) -> ChunkShape:
-    """Shape the next chunk: large while much is left, smaller near the end, so that the lanes finish together."""
-    lanes = min(free_lanes, LANES_PER_CHUNK)
+def next_chunk(
+    *, free_lanes: int, all_lanes: int, size_per_lane: int, left: int, most_lanes: int = LANES_PER_CHUNK
+) -> ChunkShape:
+    """Shape the next chunk: large while much is left, smaller near the end, so that the lanes finish together.
+
+    ``most_lanes``: those that one chunk may hold.
+    """
+    lanes = min(free_lanes, most_lanes)
     # Lanes of one chunk share its targets, so a chunk that holds them all needs no small change at the end.
     parts = all_lanes if lanes == all_lanes else 2 * all_lanes
     share = -(-max(left, 0) * lanes // parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -14,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.books import BookActivities
     from activities.calls import CallActivities
     from activities.feeding import FeedingActivities
+    from activities.leads import LeadActivities
     from activities.messages import MessageActivities
     from clarion.account_contracts import LaneAsk
     from clarion.contracts import (
@@ -23,6 +25,8 @@ with workflow.unsafe.imports_passed_through():
         ChunkReport,
         ImportOrder,
         LaneRequest,
+        LeadOrder,
+        LeadReport,
         Pacing,
         PacingChange,
         Retry,
@@ -60,15 +64,16 @@ class Steps:
 
     async def dispatch(self, order: ChunkOrder) -> ChunkReport:
         """Work on one chunk."""
-        of_calls = self._channel is Channel.CALL
+        of_calls, of_leads = self._channel is Channel.CALL, self._channel is Channel.LEAD_ANALYSIS
+        no_calls = LeadActivities.dispatch_assessment_chunk if of_leads else MessageActivities.dispatch_message_chunk
         return await workflow.execute_activity_method(
-            CallActivities.dispatch_call_chunk if of_calls else MessageActivities.dispatch_message_chunk,
+            CallActivities.dispatch_call_chunk if of_calls else no_calls,
             order,
             start_to_close_timeout=timedelta(seconds=order.seconds) + self._longest + policies.CHUNK_GRACE,
             heartbeat_timeout=self._alive,
             retry_policy=policies.CHUNK_RETRY,
             cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"chunk {order.number} · {order.size} targets",
+            summary=f"chunk {order.number} · {order.size} {'leads' if of_leads else 'targets'}",
         )
 
     async def settle(self, *, await_receipts: bool, summary: str) -> Snapshot:
@@ -153,4 +158,39 @@ class Steps:
             start_to_close_timeout=policies.QUICK,
             retry_policy=policies.QUICK_RETRY,
             summary="prepare the texts that follow",
+        )
+
+    async def create_then(self) -> CampaignInput:
+        """Create the campaign that follows with the leads worth it."""
+        return await workflow.execute_activity_method(
+            FeedingActivities.create_then,
+            self._campaign,
+            start_to_close_timeout=policies.QUICK,
+            retry_policy=policies.QUICK_RETRY,
+            summary="prepare the campaign that follows",
+        )
+
+    async def fetch_leads(self) -> LeadReport:
+        """Fetch leads that have not been fetched."""
+        return await self._errand(LeadActivities.fetch_leads, policies.FETCH_SECONDS, "fetch leads")
+
+    async def run_batches(self) -> LeadReport:
+        """Fill, submit, watch and collect batches of questions."""
+        return await self._errand(LeadActivities.run_batches, policies.BATCH_SECONDS, "batches")
+
+    async def write_back(self) -> LeadReport:
+        """Write answers back to the CRM."""
+        return await self._errand(LeadActivities.write_back, policies.WRITE_SECONDS, "write back")
+
+    async def _errand(
+        self, do: Callable[[LeadActivities, LeadOrder], Awaitable[LeadReport]], seconds: float, summary: str
+    ) -> LeadReport:
+        return await workflow.execute_activity_method(
+            do,
+            LeadOrder(campaign=self._campaign, seconds=seconds),
+            start_to_close_timeout=timedelta(seconds=seconds) + policies.BULK_LIMIT,
+            heartbeat_timeout=self._alive,
+            retry_policy=policies.CHUNK_RETRY,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=summary,
         )
