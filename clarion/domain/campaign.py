@@ -179,9 +179,8 @@ class CampaignSpec(Part):
     @model_validator(mode="after")
     def _has_text(self) -> Self:
         if self.channel is Channel.SMS and self.message is None and self.audience.message is None:
-            raise refusal(
-                "message is missing; give the text to send, or the column with each row's own text in audience.message"
-            )
+            column = "" if self.feed is not None else ", or the column with each row's own text in audience.message"
+            raise refusal(f"message is missing; give the text to send{column}")
         return self
 
     @model_validator(mode="after")
@@ -218,7 +217,7 @@ class CampaignSpec(Part):
     def _can_be_followed(self) -> Self:
         if self.then is not None:
             try:
-                _following(self, self.then)
+                _following(self, self.then, self.name)
             except ValidationError as error:
                 raise refusal(sentences(error, CampaignSpec, ("then", "campaign"))) from None
         return self
@@ -269,15 +268,15 @@ def then_campaign(parent: CampaignSpec, parent_id: str) -> CampaignSpec:
     """Return the campaign that follows an analysis of leads, fed by it. Raises BadInput for one without `then`."""
     if parent.then is None:
         raise BadInput(f'nothing follows campaign "{parent_id}": it has no group then')
-    feed = Feed(campaign=parent_id, outcomes=(Outcome.ASSESSED,), when=parent.then.when, phone=parent.then.phone)
     try:
-        return _following(parent, parent.then, feed)
+        return _following(parent, parent.then, parent_id)
     except ValidationError as error:
         raise BadInput(sentences(error, CampaignSpec, ("then", "campaign"))) from None
 
 
-def _following(parent: CampaignSpec, then: ThenSpec, feed: Feed | None = None) -> CampaignSpec:
+def _following(parent: CampaignSpec, then: ThenSpec, parent_id: str) -> CampaignSpec:
     """Return the campaign of `then`; its rows are the parent's, and their numbers come from the leads."""
+    feed = Feed(campaign=parent_id, outcomes=(Outcome.ASSESSED,), when=then.when, phone=then.phone)
     usual = {"name": f"{parent.name[:190]} (then)"}
     audience = parent.audience.model_copy(update={"address": PHONE})
     return CampaignSpec.model_validate({**usual, **then.campaign, "audience": audience.model_dump(), "feed": feed})

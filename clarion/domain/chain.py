@@ -75,7 +75,7 @@ class ThenSpec(Part):
         ):
             if campaign.get(key) is not None:
                 raise refusal(f"{key} cannot be given: {why}; leave it out")
-        if "channel" not in campaign:
+        if campaign.get("channel") is None:
             raise refusal(f"channel is missing; give {' or '.join(FOLLOWING)}")
         if campaign["channel"] == "lead_analysis":
             raise refusal(f"no analysis of leads can follow another one; give {' or '.join(FOLLOWING)} as channel")

@@ -30,7 +30,7 @@ _AROUND = " \t\r\n\v\f\u00a0\u2007\u202f\u3000\"'`,;\u00b4\u00ab\u00bb\u2039\u20
     map(chr, range(0x2018, 0x2020))
 )
 """Spaces, quotes of many languages, and what separates ids in a list."""
-_AS_TEXT = re.compile(r'=\s*"([^"]*)"?')
+_AS_TEXT = re.compile(r'=\s*"([^"]*)"')
 """How CSV files keep spreadsheets from taking a text for a number: ="00Q…"."""
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*)(?:[eE][-+]?\d+)?")
 _ERROR = re.compile(r"#(?:[A-Z/0]+[!?]?|N/A)")
@@ -88,9 +88,11 @@ def repaired(raw: str) -> LeadId:
 
 def _found_in(raw: str) -> str:
     """Return the 15 or 18 letters and digits that a cell holds."""
-    text = _INVISIBLE.sub("", raw[:_LONGEST]).strip(_AROUND)
-    if as_text := _AS_TEXT.fullmatch(text):
-        text = as_text[1].strip(_AROUND)
+    if len(raw) > _LONGEST:
+        raise _bad(raw, f"it has {len(raw):,} characters; give an id of 15 or 18")
+    text = _INVISIBLE.sub("", raw).strip()
+    as_text = _AS_TEXT.fullmatch(text)
+    text = (as_text[1] if as_text else text).strip(_AROUND)
     if not text:
         raise BadLeadId(raw, SkipReason.MISSING_LEAD_ID, "it is empty; give an id of 15 or 18 characters")
     if "://" in text or ".force.com/" in text or ".salesforce.com/" in text:
@@ -144,7 +146,7 @@ def _check_object(found: str, raw: str) -> None:
         raise BadLeadId(raw, SkipReason.WRONG_OBJECT, why)
     if len(found) == 18 and checksum(found[:15]) == found[15:]:
         why = (
-            f"it is the id of something else ({prefix}), and those of leads begin with {PREFIX}; give the ids of leads"
+            f"it is the id of something else ({prefix}), not of a lead ({PREFIX}); give the ids of leads"
         )
         raise BadLeadId(raw, SkipReason.WRONG_OBJECT, why)
     if prefix.upper().replace("O", "0") == PREFIX:

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from clarion.domain.answer import USUAL_ANSWER
+from clarion.domain.assessment import AssessSpec, Mode
 from clarion.domain.audience import Feed
 from clarion.domain.call import MachineRule
 from clarion.domain.campaign import (
@@ -20,8 +22,10 @@ from clarion.domain.campaign import (
     check_start,
     parse_spec,
     spacing_of,
+    then_campaign,
 )
 from clarion.domain.errors import BadInput
+from clarion.domain.lead import USUAL_FIELDS, LeadSpec
 from clarion.domain.target import Outcome
 
 SMALL: dict[str, object] = {
@@ -96,6 +100,54 @@ ALL_CALLS: dict[str, object] = {
     "retry": {"on": ["busy"], "exclude_voicemail": False, "per_outcome": {"voicemail": {"delay": "2h"}}},
 }
 
+LEADS: dict[str, object] = {
+    "name": "Fair",
+    "channel": "lead_analysis",
+    "audience": {"file": "leads.xlsx", "lead_id": "Lead ID"},
+}
+
+ALL_LEADS: dict[str, object] = {
+    **LEADS,
+    "account": "ai",
+    "audience": {"file": "leads.xlsx", "sheet": "May", "lead_id": "Lead ID", "time_zone": "tz", "region": "US"},
+    "lead": {
+        "account": "crm",
+        "fields": ["Name", "Company", "AI_Tier__c", "Owner.Name", "name", "Id", "Phone"],
+        "chunk": 150,
+        "converted": True,
+        "write_back": {"AI_Score__c": "score", "AI_Tier__c": "tier"},
+        "writing": True,
+    },
+    "assess": {
+        "model": "gpt-5",
+        "instructions": "Score for a maker of heat pumps.",
+        "fields": {
+            "why": {"type": "text", "description": "In one sentence."},
+            "score": {"type": "integer", "from": 0, "to": 10},
+            "tier": {"type": "choice", "of": ["hot", "cold"]},
+        },
+        "mode": "auto",
+        "within": "36h",
+        "max_output_tokens": 500,
+        "fresh": True,
+    },
+    "then": {
+        "when": "score >= 7 and tier == 'hot'",
+        "phone": ["Phone"],
+        "campaign": {
+            "channel": "call",
+            "account": "retell",
+            "call": {"agent": "agent_1", "context": "{{ why }}"},
+            "start_at": datetime(2030, 12, 1, 9, tzinfo=UTC),
+            "fallback": {"message": "We called you, {{ Name }}.", "account": "texts"},
+        },
+    },
+    "limits": {"concurrency": 500, "per_minute": 4000},
+    "retry": {"on": ["refused"]},
+    "window": {"from": "09:00", "to": "20:00", "time_zone": "Europe/Berlin"},
+    "budget": 100,
+}
+
 
 def problem(**change: object) -> str:
     """The sentence for a small campaign with a change."""
@@ -156,6 +208,71 @@ def test_a_full_campaign_of_calls_is_read_as_written() -> None:
     assert spec.audience.prompt == "own prompt"
 
 
+def test_leads_get_rules_that_fit_leads() -> None:
+    spec = parse_spec(LEADS)
+    assert (spec.account, spec.audience.address, spec.limits.concurrency) == ("openai", "Lead ID", 50)
+    assert (spec.retry.attempts, spec.retry.delay, spec.retry.backoff) == (3, 5, 4)
+    assert spec.retry.on == (Outcome.FAILED, Outcome.TRUNCATED, Outcome.INVALID_ANSWER)
+    assert spec.lead == LeadSpec()
+    assert spec.assess == AssessSpec()
+    assert (spec.lead.account, spec.lead.chunk, spec.lead.writing) == ("salesforce", 2000, False)
+    assert (spec.assess.mode, list(spec.assess.fields)) == (Mode.LIVE, list(USUAL_ANSWER))
+    assert spec.then is None
+
+
+def test_a_full_campaign_of_leads_is_read_as_written() -> None:
+    spec = parse_spec(ALL_LEADS)
+    assert spec.lead is not None
+    assert spec.assess is not None
+    assert spec.lead.fields == ("Name", "Company", "Owner.Name", "Phone")
+    assert spec.lead.write_back == {"AI_Score__c": "score", "AI_Tier__c": "tier"}
+    assert (spec.assess.within, spec.assess.mode, spec.limits.concurrency) == (129_600, Mode.AUTO, 500)
+    assert list(spec.assess.fields) == ["why", "score", "tier"]
+    assert spec.retry.on == (Outcome.REFUSED,)
+
+
+def test_the_column_of_leads_may_be_called_an_address_too() -> None:
+    assert parse_spec({**LEADS, "audience": {"file": "a.csv", "address": "Id"}}).audience.address == "Id"
+
+
+def test_fields_that_are_written_back_are_no_part_of_the_question() -> None:
+    lead = parse_spec({**LEADS, "lead": {"write_back": {"rating": "tier"}}}).lead
+    assert lead is not None
+    assert set(USUAL_FIELDS) - set(lead.fields) == {"Rating"}
+
+
+def test_a_campaign_that_follows_leads_is_made_of_their_words_and_its_own() -> None:
+    leads = parse_spec(ALL_LEADS)
+    spec = then_campaign(leads, "fair")
+    assert (spec.name, spec.channel, spec.account) == ("Fair (then)", Channel.CALL, "retell")
+    assert spec.feed == Feed(
+        campaign="fair", outcomes=(Outcome.ASSESSED,), when="score >= 7 and tier == 'hot'", phone=("Phone",)
+    )
+    assert (spec.audience.address, spec.audience.region, spec.audience.time_zone) == ("phone", "US", "tz")
+    assert (spec.limits.concurrency, spec.chunk.seconds) == (3, 300)
+    assert spec.start_at == datetime(2030, 12, 1, 9, tzinfo=UTC)
+    assert CampaignSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert then_campaign(CampaignSpec.model_validate_json(leads.model_dump_json()), "fair") == spec
+
+
+def test_a_campaign_that_follows_leads_may_have_a_name_of_its_own() -> None:
+    campaign = {"channel": "sms", "message": "Hi", "name": "Best of the fair"}
+    spec = parse_spec({**LEADS, "then": {"when": "score > 50", "campaign": campaign}})
+    assert then_campaign(spec, "fair").name == "Best of the fair"
+    long = parse_spec(
+        {**LEADS, "name": "x" * 200, "then": {"when": "score > 50", "campaign": {**campaign, "name": "y"}}}
+    )
+    assert then_campaign(long, "fair").name == "y"
+    nameless = {"channel": "sms", "message": "Hi"}
+    long = parse_spec({**LEADS, "name": "x" * 200, "then": {"when": "score > 50", "campaign": nameless}})
+    assert len(then_campaign(long, "fair").name) <= 200
+
+
+def test_nothing_follows_a_campaign_that_does_not_say_so() -> None:
+    with pytest.raises(BadInput, match='nothing follows campaign "fair": it has no group then'):
+        then_campaign(parse_spec(LEADS), "fair")
+
+
 def test_texts_follow_those_who_were_not_reached_unless_the_file_names_others() -> None:
     fallback = parse_spec({**CALLS, "fallback": {"message": "We called you."}}).fallback
     assert fallback is not None
@@ -169,7 +286,7 @@ def test_a_campaign_that_follows_calls_reads_their_rows_as_they_are() -> None:
     assert CampaignSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
-@pytest.mark.parametrize("data", [SMALL, FULL, CALLS, ALL_CALLS])
+@pytest.mark.parametrize("data", [SMALL, FULL, CALLS, ALL_CALLS, LEADS, ALL_LEADS])
 def test_a_campaign_survives_being_written_and_read(data: dict[str, object]) -> None:
     spec = parse_spec(data)
     assert CampaignSpec.model_validate_json(spec.model_dump_json()) == spec
@@ -335,6 +452,130 @@ def test_what_only_calls_have_is_refused_elsewhere(change: dict[str, object], wo
     assert problem(**change) == f"{word} belongs to campaigns of channel call; this one has channel sms"
 
 
+def then(when: str = "score >= 70", **campaign: object) -> dict[str, object]:
+    return {"then": {"when": when, "campaign": {"channel": "sms", "message": "Hi {{ Name }}", **campaign}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"audience": {"file": "a.xlsx"}},
+            "audience.address is missing; give the name of the column with the phone numbers, or of lead ids",
+        ),
+        ({"audience": {"file": "a", "lead_id": " "}}, 'audience.address is " "; give the name of the column with'),
+        (
+            {"audience": {"file": "a", "lead_id": "a", "address": "b"}},
+            "audience: lead_id and address mean the same column; leave one of them out",
+        ),
+        ({"message": "Hi"}, "message belongs to campaigns of channel sms; leads are told nothing"),
+        (
+            {"audience": {"file": "a", "lead_id": "a", "message": "t"}},
+            "audience.message belongs to campaigns of channel",
+        ),
+        ({"audience": {"file": "a", "lead_id": "a", "prompt": "t"}}, "audience.prompt belongs to campaigns of channel"),
+        ({"audience": {"file": "a", "lead_id": "a", "region": "US"}}, "audience.region is for those who are contacted"),
+        ({"audience": {"file": "a", "lead_id": "a", "time_zone": "z"}}, "audience.time_zone is for those who are"),
+        ({"call": {}}, "call belongs to campaigns of channel call; this one has channel lead_analysis"),
+        ({"fallback": {"message": "Hi"}}, "fallback belongs to campaigns of channel call"),
+        ({"breaker": {"share": 0.9}}, "breaker belongs to campaigns of channel call"),
+        ({"feed": {"campaign": "x", "outcomes": ["assessed"]}}, "feed cannot be given"),
+        ({"limits": {"concurrency": 501}}, "limits.concurrency is 501; give a whole number from 1 to 500"),
+        (
+            {"window": {"from": "09:00", "to": "10:00"}},
+            "window: time_zone is target, and a lead is in none that is known; give a name such as Europe/Berlin",
+        ),
+        ({"lead": "crm"}, 'lead is "crm"; give a group of keys such as fields and write_back'),
+        ({"lead": {"feilds": ["Name"]}}, 'lead: unknown key "feilds" (did you mean "fields"?)'),
+        ({"lead": {"fields": []}}, "lead.fields is a list; give a list of 1 to 200 fields of a Lead"),
+        ({"lead": {"fields": ["First Name"]}}, 'lead.fields: "First Name" cannot be a field of a lead; give its API'),
+        ({"lead": {"fields": ["Name", "Id;"]}}, 'lead.fields: "Id;" cannot be a field of a lead'),
+        ({"lead": {"fields": ["Id", "IsConverted"]}}, "lead.fields: Id, IsConverted say nothing about a lead"),
+        ({"lead": {"chunk": 2001}}, "lead.chunk is 2001; give a whole number from 1 to 2000"),
+        ({"lead": {"writing": True}}, "lead: write_back is missing, so nothing could be written; give a group of"),
+        (
+            {"lead": {"write_back": {"AI__c": "scor"}}},
+            'lead.write_back.AI__c: "scor" is no answer (did you mean "score"?); assess.fields has score, tier,',
+        ),
+        (
+            {"lead": {"write_back": {"Owner.Name": "tier"}}},
+            'lead.write_back: "Owner.Name" is a field of another object',
+        ),
+        ({"lead": {"write_back": {"Id": "tier"}}}, 'lead.write_back: "Id" cannot be written, as Salesforce sets it'),
+        ({"lead": {"write_back": {"A b": "tier"}}}, 'lead.write_back: "A b" cannot be a field of a lead'),
+        ({"lead": {"write_back": {"A": "tier", "a": "score"}}}, 'lead.write_back: "a" is given twice, in capitals and'),
+        ({"assess": {"mode": "fast"}}, 'assess.mode is "fast"; give live, batch or auto'),
+        ({"assess": {"within": 0}}, 'assess.within is 0; give a length of time such as "36h"'),
+        ({"assess": {"max_output_tokens": 8}}, "assess.max_output_tokens is 8; give a whole number from 16 to 32000"),
+        ({"assess": {"fields": {"a b": {"type": "text"}}}}, 'assess.fields: "a b" cannot name an answer; give letters'),
+        (
+            {"assess": {"fields": {"a": {"type": "texxt"}}}},
+            'assess.fields.a.type is "texxt"; give one of text, integer',
+        ),
+        ({"assess": {"fields": {"a": {"type": "choice"}}}}, "assess.fields.a: of is missing; give the list of choices"),
+        ({"then": {"when": "score >= 70"}}, "then.campaign is missing; give a group of keys such as channel, account"),
+        (then("score >="), "then.when: this is no condition: unexpected"),
+        (then("score = 70"), "then.when: this is no condition: = does not compare; write =="),
+        (then(channel="fax"), 'then.campaign.channel is "fax"; give sms, call or lead_analysis'),
+        (then(channel="lead_analysis"), "then.campaign: no analysis of leads can follow another one; give sms or call"),
+        (then(channel=None), "then.campaign: channel is missing; give sms or call"),
+        (then(audience={"file": "a"}), "then.campaign: audience cannot be given: its rows are the leads for which"),
+        (then(feed={}), "then.campaign: feed cannot be given"),
+        (then(mesage="Hi"), 'then.campaign: unknown key "mesage" (did you mean "message"?)'),
+        (then(message=None), "then.campaign: message is missing; give the text to send"),
+        (then(channel="call", message=None), "then.campaign: call is missing; give a group of keys such as agent"),
+        (then(message="{{"), "then.campaign.message: line 1:"),
+        (then(limits={"concurrency": 51}), "then.campaign: limits.concurrency is 51; give a whole number from 1 to 50"),
+        (then(limits={"per_second": 0}), "then.campaign.limits.per_second is 0; give a number greater than 0"),
+        (
+            then(limits={"concurency": 5}),
+            'then.campaign.limits: unknown key "concurency" (did you mean "concurrency"?)',
+        ),
+        (
+            {"then": {"when": "score > 1", "phone": ["Fon"], "campaign": {"channel": "sms", "message": "Hi"}}},
+            'then.phone: "Fon" is not fetched (did you mean "Phone"?); add it to lead.fields, or leave it out',
+        ),
+        (
+            {**then(), "lead": {"fields": ["Name"]}},
+            'then.phone: "MobilePhone" is not fetched; add it to lead.fields, or leave it out',
+        ),
+    ],
+)
+def test_each_problem_of_leads_is_one_sentence_too(change: dict[str, object], sentence: str) -> None:
+    said = problem_of({**LEADS, **change})
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_one_of_the_usual_fields_with_phone_numbers_is_enough() -> None:
+    assert parse_spec({**LEADS, **then(), "lead": {"fields": ["Name", "Phone"]}}).then is not None
+
+
+def test_problems_of_the_campaign_that_follows_are_said_together() -> None:
+    assert problem_of({**LEADS, **then(priority="x", budget=0)}).splitlines() == [
+        'then.campaign.priority is "x"; give high, normal or low',
+        "then.campaign.budget is 0; give an amount greater than 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"lead": {}}, "lead"),
+        ({"assess": {}}, "assess"),
+        ({"then": {"when": "x > 1", "campaign": {"channel": "sms", "message": "Hi"}}}, "then"),
+    ],
+)
+def test_what_only_leads_have_is_refused_elsewhere(change: dict[str, object], word: str) -> None:
+    assert problem(**change) == f"{word} belongs to campaigns of channel lead_analysis; this one has channel sms"
+    assert problem_of({**CALLS, **change}).startswith(f"{word} belongs to campaigns of channel lead_analysis")
+
+
+def test_ids_of_leads_are_no_addresses_of_people() -> None:
+    said = problem(audience={"file": "a.csv", "lead_id": "Id"})
+    assert said.startswith('audience: unknown key "lead_id"')
+
+
 def test_a_mistyped_key_is_said_before_what_is_missing_because_of_it() -> None:
     assert problem(window={"form": "09:00", "to": "10:00"}).splitlines() == [
         'window: unknown key "form" (did you mean "from"?); known are from, to, days, time_zone',
@@ -371,8 +612,8 @@ JSON = st.recursive(
 
 
 @given(
-    st.dictionaries(st.sampled_from([*FULL, *ALL_CALLS, "feed", "other"]), JSON),
-    st.sampled_from([{}, SMALL, FULL, CALLS, ALL_CALLS]),
+    st.dictionaries(st.sampled_from([*FULL, *ALL_CALLS, *ALL_LEADS, "feed", "other"]), JSON),
+    st.sampled_from([{}, SMALL, FULL, CALLS, ALL_CALLS, LEADS, ALL_LEADS]),
 )
 def test_any_data_is_a_campaign_or_refused(change: dict[str, object], base: dict[str, object]) -> None:
     try:
@@ -388,7 +629,7 @@ def test_each_row_may_bring_its_own_text() -> None:
 
 
 def test_only_text_messages_need_a_text() -> None:
-    assert parse_spec({**SMALL, "message": None, "channel": "lead_analysis"}).message is None
+    assert parse_spec(LEADS).message is None
     assert parse_spec({**CALLS, "call": {}}).message is None
 
 
@@ -404,7 +645,8 @@ def test_any_limit_replaces_the_pace_of_the_priority() -> None:
 
 def test_other_channels_have_no_pace_of_their_own() -> None:
     assert spacing_of(parse_spec(CALLS)) == 0
-    assert spacing_of(parse_spec({**SMALL, "channel": "lead_analysis"})) == 0
+    assert spacing_of(parse_spec(LEADS)) == 0
+    assert spacing_of(parse_spec({**LEADS, "limits": {"per_second": 4}})) == pytest.approx(0.25, rel=0.03)
     assert spacing_of(parse_spec({**CALLS, "limits": {"per_minute": 6}})) == pytest.approx(10, rel=0.01)
 
 
