@@ -43,7 +43,7 @@ NO_LEAD = "00Q000000000000EAA"
 IN_THE_BIN = "SELECT Id FROM Lead WHERE IsDeleted = true AND Id IN {}"
 USAGE_HEADER = "Sforce-Limit-Info"
 LONG = 12
-"""Times the account's timeout that Salesforce may take over many leads: usually 120 s, when it gives up by itself."""
+"""Times the account's timeout that whatever handles leads may take: usually 120 s, as long as a query may."""
 
 T = TypeVar("T")
 

@@ -72,7 +72,7 @@ def test_the_settings_reference_is_current() -> None:
 def test_settings_that_a_page_names_exist(name: str) -> None:
     known = set(re.findall(r"CLARION_[A-Z_<>]+", reference()))
     named = {
-        re.sub(r"__(?:MAIN|DRILL)__", "__<NAME>__", found) for found in re.findall(r"CLARION_[A-Z_]*[A-Z]", text(name))
+        re.sub(r"__(?:MAIN|DRILL|OPENAI|SALESFORCE)__", "__<NAME>__", found) for found in re.findall(r"CLARION_[A-Z_]*[A-Z]", text(name))
     }
     assert named - known - ONLY_COMPOSE <= {"CLARION_"}
 
