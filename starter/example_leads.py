@@ -55,6 +55,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     DELETED = "deleted"
     CONVERTED = "converted"
+    DECLINED = "AI declines"
 
 
 ODD = (Kind.SHORT, Kind.CASE_LOST, Kind.SPACED, Kind.LINK, Kind.HIDING, Kind.SILENT, Kind.BARE)
@@ -64,8 +65,8 @@ USELESS = (
     Kind.WORDS,
 )  # fmt: skip
 """Rows that are left out when they are read."""
-GONE = (Kind.UNKNOWN, Kind.DELETED, Kind.CONVERTED)
-"""Rows whose lead cannot be had from Salesforce, or is a customer already."""
+GONE = (Kind.UNKNOWN, Kind.DELETED, Kind.CONVERTED, Kind.DECLINED)
+"""Rows whose lead cannot be had from Salesforce, is a customer already, or gets no assessment."""
 BAD = (*USELESS, *GONE)
 
 _ENDINGS: Mapping[Kind, tuple[str, ...]] = {
@@ -75,6 +76,7 @@ _ENDINGS: Mapping[Kind, tuple[str, ...]] = {
     Kind.UNKNOWN: ("9401",),
     Kind.DELETED: ("9402",),
     Kind.CONVERTED: ("9403",),
+    Kind.DECLINED: ("9421",),
 }
 """How the 15 characters of an id end that mean something in the sandbox."""
 _MAGIC = "94"
@@ -94,7 +96,7 @@ _WIDTHS = (24, 26, 18, 12, 16, 16)
 def write_example(path: Path, rows: int, bad: float = 0.02, seed: int = 0) -> Mapping[Kind, int]:
     """Write a workbook of ``rows`` leads, the share ``bad`` of them bad and as many odd; return how many of each kind.
 
-    The same seed makes the same rows. With at least eleven bad rows there is one of every kind. Raises BadInput for
+    The same seed makes the same rows. With at least twelve bad rows there is one of every kind. Raises BadInput for
     numbers that cannot be, and for a path that cannot be written.
     """
     if not 1 <= rows <= MOST_ROWS:

@@ -10,7 +10,7 @@ import aiohttp
 import phonenumbers
 import pytest
 
-from clarion.sandbox.salesforce.corpus import HIDDEN
+from clarion.sandbox.salesforce.corpus import HIDDEN, MARKED
 from clarion.sandbox.salesforce.lead_ids import read_id, suffix
 from clarion.sandbox.server import Sandbox
 from tests.sandbox.salesforce_parties import Visitor, lead
@@ -90,6 +90,13 @@ async def test_some_leads_hide_instructions(visitor: Visitor, number: int) -> No
     name, words = HIDDEN[number]
     (found,) = await visitor.fetch([lead(str(9411 + number))], name)
     assert found[name] == words
+
+
+@pytest.mark.parametrize("number", range(len(MARKED)))
+async def test_some_leads_tell_the_ai_of_the_sandbox_how_to_answer(visitor: Visitor, number: int) -> None:
+    (found,) = await visitor.fetch([lead(str(9421 + number))], "Description")
+    assert found["Description"] == MARKED[number]
+    assert "sandbox:" in MARKED[number]
 
 
 async def test_a_mix_makes_ordinary_leads_special(visitor: Visitor) -> None:

@@ -32,6 +32,7 @@ FATES = {
     Kind.UNKNOWN: Fate.UNKNOWN,
     Kind.DELETED: Fate.DELETED,
     Kind.CONVERTED: Fate.CONVERTED,
+    Kind.DECLINED: Fate.MARKED,
 }
 
 

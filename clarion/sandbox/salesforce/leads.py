@@ -12,6 +12,7 @@ id, of 15 characters  what the lead is
 …9407                refuses to be written to: a validation rule
 …9408                is locked by somebody else the first time that it is written to
 …9411 to …9418       hides instructions to an AI among its own data (``corpus.HIDDEN``)
+…9421 to …9429       tells the sandbox's OpenAI how to answer about it (``corpus.MARKED``)
 any other            the mix: an ordinary lead
 ===================  ====================================================================================
 
@@ -44,6 +45,7 @@ class Fate(StrEnum):
     REFUSING = "refusing"
     LOCKED = "locked"
     HIDDEN = "hidden"
+    MARKED = "marked"
     USUAL = "usual"
 
 
@@ -56,7 +58,9 @@ _BY_LAST_FOUR: Mapping[str, Fate] = {
     "9406": Fate.LONG,
     "9407": Fate.REFUSING,
     "9408": Fate.LOCKED,
-} | {str(9411 + number): Fate.HIDDEN for number in range(len(corpus.HIDDEN))}
+    **{str(9411 + number): Fate.HIDDEN for number in range(len(corpus.HIDDEN))},
+    **{str(9421 + number): Fate.MARKED for number in range(len(corpus.MARKED))},
+}
 
 LONGEST_NOTE = 32_000
 DAYS = 28
@@ -105,16 +109,18 @@ class Leads:
             case Fate.LONG:
                 lead["Description"] = (corpus.LONG_NOTE * (LONGEST_NOTE // len(corpus.LONG_NOTE) + 1))[:LONGEST_NOTE]
             case Fate.HIDDEN:
-                name, text = corpus.HIDDEN[_which(id18, draw)]
+                name, text = corpus.HIDDEN[_which(id18, draw, len(corpus.HIDDEN))]
                 lead[name] = text
+            case Fate.MARKED:
+                lead["Description"] = corpus.MARKED[_which(id18, draw, len(corpus.MARKED))]
             case _:
                 pass
         return lead
 
 
-def _which(id18: str, draw: _Draw) -> int:
-    magic = id18[11:15]
-    return int(magic) - 9411 if magic in _BY_LAST_FOUR else draw.numbers[0] % len(corpus.HIDDEN)
+def _which(id18: str, draw: _Draw, count: int) -> int:
+    """Say which text of several a lead has: its id's last digit tells, else chance."""
+    return int(id18[14]) - 1 if id18[11:15] in _BY_LAST_FOUR else draw.numbers[0] % count
 
 
 def _person(id18: str, draw: _Draw) -> dict[str, Json]:
