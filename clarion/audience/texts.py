@@ -9,12 +9,9 @@ from clarion.audience.source import require_columns
 from clarion.audience.variables import filled, sources, values
 from clarion.audience.wording import SkipRow, Words
 from clarion.domain.campaign import CampaignSpec
-from clarion.domain.segments import count_segments
+from clarion.domain.segments import LONGEST_TEXT, count_segments
 from clarion.domain.target import SkipReason
 from clarion.domain.template import Template
-
-LONGEST_TEXT = 1600
-"""Characters Twilio takes in the body of one message."""
 
 
 class TextWording:

@@ -12,11 +12,10 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 from clarion.domain.attempt import AttemptId
 from clarion.domain.errors import NotFound
 from clarion.domain.target import Outcome, TargetState
-from clarion.store.call_limits import under_way
 from clarion.store.call_rows import clipped
 from clarion.store.database import Database, storable
 from clarion.store.lead_rows import leave_to_lanes, put_into_batch
-from clarion.store.ledger import budget_spent
+from clarion.store.ledger import budget_spent, may_return_money
 from clarion.store.posting import Posting
 from clarion.store.rows import CampaignRow, TargetKey
 from clarion.store.schema import batches, leads, targets
@@ -240,8 +239,7 @@ def _is_spent(posting: Posting, campaign: CampaignRow, cost: int) -> bool:
     """Whether the money is not enough for one more lead, and nothing that is under way can give any back."""
     if _affordable(campaign, cost, 1):
         return False
-    submitted = select(targets.c.position).where(targets.c.campaign_key == campaign.key, _submitted).limit(1)
-    return not under_way(posting, campaign.key) and posting.connection.execute(submitted).scalar() is None
+    return not may_return_money(posting, campaign.key)
 
 
 def _batch(row: Any) -> BatchRow:  # noqa: ANN401 - a row of the columns above

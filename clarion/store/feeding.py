@@ -1,4 +1,4 @@
-"""Campaigns whose targets come from another one: those it could not reach, as soon as it has given them up.
+"""Campaigns whose targets come from another one: those it could not reach, or has found worth it, as soon as it has.
 
 Whatever moves a target to its end writes a line about it into the log of its campaign. So the parent's log, read from
 where the last look ended, says which targets have to be looked at, however large the campaign is.
@@ -6,38 +6,25 @@ where the last look ended, says which targets have to be looked at, however larg
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from clarion.contracts import CampaignRef
-from clarion.domain.campaign import CampaignSpec, CampaignStatus
-from clarion.domain.errors import BadInput
-from clarion.domain.segments import count_segments
+from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
 from clarion.domain.target import SkipReason, TargetState
-from clarion.domain.template import MissingVariable, Template
 from clarion.store.creating import add_campaign, id_taken
-from clarion.store.database import Database, storable
+from clarion.store.database import Database
 from clarion.store.journal import suppressed_among
+from clarion.store.newcomers import Newcomer, unreached, worthwhile
 from clarion.store.posting import Posting
+from clarion.store.rows import rows_by_address
 from clarion.store.schema import campaigns, events, targets
 from clarion.store.specs import parsed_spec
 from clarion.store.statements import Prepared, PreparedSelect, Values
 
-LONGEST_TEXT = 1600
-"""Characters that a message may have."""
-
-_GIVEN_UP = PreparedSelect(
-    ("campaign", "failed"),
-    select(
-        *(targets.c[name] for name in ("position", "row", "file_id", "address", "variables", "time_zone", "outcome"))
-    ).where(targets.c.campaign_key == bindparam("campaign"), targets.c.state == bindparam("failed")),
-    targets.c.position,
-)
 _KNOWN = PreparedSelect(
     ("campaign",),
     select(targets.c.parent_position).where(targets.c.campaign_key == bindparam("campaign")),
@@ -59,6 +46,8 @@ class _Child:
     parent_key: int
     parent_status: CampaignStatus
     fed: int
+    of_leads: bool
+    """Whether its parent has leads assessed."""
 
     @property
     def takes_rows(self) -> bool:
@@ -89,13 +78,8 @@ class Feeding:
                 key = known.key
         return CampaignRef(tenant=parent.tenant, campaign_id=campaign_id, key=key)
 
-    def awaits(self, key: int) -> bool:
-        """Whether targets may still come to a campaign from another one."""
-        with self._database.read() as connection:
-            return awaits_rows(connection, key)
-
     def pull(self, key: int, now: float, limit: int = 1_000) -> int:
-        """Add targets that the parent of a campaign has given up; return how many, 0 when there are no more now.
+        """Add targets that the parent of a campaign has done with; return how many, 0 when there are no more now.
 
         Each transaction looks at up to ``limit`` lines of the parent's log.
         """
@@ -120,10 +104,11 @@ class Feeding:
                 return 0, False
             spec = parsed_spec(posting.campaigns[key].spec)
             of_parent = events.c.campaign_key == child.parent_key
-            lines = select(events.c.id, events.c.position).where(of_parent, events.c.id > child.fed)
-            found = connection.execute(lines.order_by(events.c.id).limit(limit)).all()
-            rows = _given_up(connection, child, spec, {line.position for line in found if line.position is not None})
-            _add(posting, key, spec, rows)
+            log = select(events.c.id, events.c.position).where(of_parent, events.c.id > child.fed)
+            found = connection.execute(log.order_by(events.c.id).limit(limit)).all()
+            lines = {line.position for line in found if line.position is not None}
+            rows = _newcomers(connection, child, spec, lines, now)
+            _add(posting, key, rows, once=child.of_leads)
             values = {"total": posting.campaigns[key].total + len(rows), "fed": found[-1].id if found else child.fed}
             posting.flush()
             connection.execute(update(campaigns).where(campaigns.c.key == key).values(values))
@@ -141,54 +126,53 @@ def awaits_rows(connection: Connection, key: int) -> bool:
 def _child(connection: Connection, key: int) -> _Child | None:
     parent = campaigns.alias("parent")
     c = campaigns.c
-    query = select(c.status, parent.c.key, parent.c.status.label("parent_status"), c.fed).where(c.key == key)
+    query = select(c.status, parent.c.key, parent.c.status.label("parent_status"), c.fed, parent.c.channel).where(
+        c.key == key
+    )
     row = connection.execute(query.join(parent, parent.c.key == c.parent_key)).one_or_none()
     if row is None:
         return None
-    return _Child(key, CampaignStatus(row.status), row.key, CampaignStatus(row.parent_status), row.fed)
+    statuses = (CampaignStatus(row.status), row.key, CampaignStatus(row.parent_status))
+    return _Child(key, *statuses, row.fed, row.channel == Channel.LEAD_ANALYSIS)
 
 
 def _last_line(connection: Connection, key: int) -> int:
     return connection.execute(select(func.max(events.c.id)).where(events.c.campaign_key == key)).scalar() or 0
 
 
-def _given_up(connection: Connection, child: _Child, spec: CampaignSpec, positions: set[int]) -> list[Row[Any]]:
-    """Return those of the parent's targets that have come to their end and belong to the child, and are not there."""
-    outcomes = frozenset(spec.feed.outcomes if spec.feed is not None else ())
-    known = {row.parent_position for row in _KNOWN.fetch(connection, (child.key,), positions)}
-    rows = _GIVEN_UP.fetch(connection, (child.parent_key, TargetState.FAILED.value), sorted(positions - known))
-    return sorted((row for row in rows if row.outcome in outcomes), key=lambda row: row.position)
+def _newcomers(
+    connection: Connection, child: _Child, spec: CampaignSpec, lines: set[int], now: float
+) -> list[Newcomer]:
+    """Return those of the parent's targets at some positions that belong to the child, and are not there."""
+    known = {row.parent_position for row in _KNOWN.fetch(connection, (child.key,), lines)}
+    if child.of_leads:
+        return worthwhile(connection, child.parent_key, spec, sorted(lines - known), now)
+    return unreached(connection, child.parent_key, spec, sorted(lines - known))
 
 
-def _add(posting: Posting, key: int, spec: CampaignSpec, rows: Sequence[Row[Any]]) -> None:
+def _add(posting: Posting, key: int, newcomers: Sequence[Newcomer], *, once: bool) -> None:
+    """Add targets; with ``once`` nobody who stands in the campaign already."""
     campaign = posting.campaigns[key]
-    template = Template.parse(spec.message or "")
-    addresses = {row.address for row in rows if row.address is not None}
+    addresses = {came.address for came in newcomers if came.address is not None}
     opted_out = suppressed_among(posting.connection, campaign.tenant, addresses)
+    there = rows_by_address(posting.connection, key, addresses) if once else {}
     counts: Counter[tuple[int, str, str]] = Counter()
     values: list[Values] = []
-    for position, row in enumerate(rows, campaign.total + 1):
-        segments, skip, detail = _segments(template, row)
-        if row.address in opted_out:
-            skip, detail = SkipReason.OPTED_OUT, f"{row.address} is on the do-not-contact list"
-        state, outcome = (TargetState.PENDING.value, None) if skip is None else (TargetState.SKIPPED.value, skip.value)
-        if skip is not None:
-            posting.event(key, position, "skipped", f"row {row.row}: {detail}")
-        same = (row.position, row.row, row.file_id, row.address, row.variables, row.time_zone)
-        values.append((key, position, *same, state, outcome, detail, segments, 0.0, 0, 0, posting.now))
+    for position, came in enumerate(newcomers, campaign.total + 1):
+        if came.skip is None and came.address in there:
+            came.leave_out(SkipReason.DUPLICATE, f"{came.address} stands in row {there[came.address]} already")
+        elif came.address in opted_out:
+            came.leave_out(SkipReason.OPTED_OUT, f"{came.address} is on the do-not-contact list")
+        if came.skip is None:
+            state, outcome = TargetState.PENDING.value, None
+        else:
+            state, outcome = TargetState.SKIPPED.value, came.skip.value
+            posting.event(key, position, "skipped", f"row {came.row}: {came.detail}")
+        if once and came.skip is None and came.address is not None:
+            there[came.address] = came.row
+        same = (came.parent_position, came.row, came.file_id, came.address, came.variables, came.time_zone)
+        told = (state, outcome, came.detail, came.segments, 0.0, 0, 0, posting.now)
+        values.append((key, position, *same, *told))
         counts[key, state, outcome or ""] += 1
     _INSERT.run(posting.connection, values)
     posting.journal.add(counts)
-
-
-def _segments(template: Template, row: Row[Any]) -> tuple[int, SkipReason | None, str | None]:
-    """Return how many parts a target's text has; or 0 and why it cannot be sent one."""
-    try:
-        text = template.render(json.loads(row.variables or "{}"))
-    except (MissingVariable, BadInput) as error:
-        return 0, SkipReason.MISSING_VARIABLE, storable(str(error)[:300])
-    if not text.strip():
-        return 0, SkipReason.EMPTY_TEXT, "the text of this row is empty"
-    if len(text) > LONGEST_TEXT:
-        return 0, SkipReason.TEXT_TOO_LONG, f"the text of this row has {len(text):,} characters"
-    return count_segments(text).count, None, None

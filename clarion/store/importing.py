@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import insert, update
 
 from clarion.audience.checks import CheckedRow
 from clarion.domain.attempt import NEVER
@@ -17,10 +17,11 @@ from clarion.domain.target import SkipReason, TargetState
 from clarion.store.database import Database, storable
 from clarion.store.journal import suppressed_among
 from clarion.store.lead_rows import FETCH
+from clarion.store.phases import Phase, PhaseLine, add_phase
 from clarion.store.posting import Posting
-from clarion.store.rows import CampaignRow
+from clarion.store.rows import CampaignRow, rows_by_address
 from clarion.store.schema import audience_files, campaigns, targets
-from clarion.store.statements import Prepared, PreparedSelect, Values
+from clarion.store.statements import Prepared, Values
 
 _COLUMNS = (
     "campaign_key",
@@ -42,15 +43,6 @@ _COLUMNS = (
     "segments",
 )
 _INSERT = Prepared(_COLUMNS, lambda _: insert(targets))
-_KNOWN = PreparedSelect(
-    ("campaign", "skipped"),
-    select(targets.c.address, targets.c.row).where(
-        # The sum keeps planners from reading the whole campaign by its key, in place of a few addresses by theirs.
-        targets.c.campaign_key + literal_column("0") == bindparam("campaign"),
-        targets.c.state != bindparam("skipped"),
-    ),
-    targets.c.address,
-)
 _PENDING, _SKIPPED = TargetState.PENDING.value, TargetState.SKIPPED.value
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -71,9 +63,16 @@ class Importing:
         self._database = database
 
     def add(
-        self, campaign_key: int, file_id: int, rows: Sequence[CheckedRow], already_read: int, now: float
+        self,
+        campaign_key: int,
+        file_id: int,
+        rows: Sequence[CheckedRow],
+        already_read: int,
+        now: float,
+        *,
+        seconds: float = 0.0,
     ) -> BatchResult:
-        """Add the rows that follow the first ``already_read`` of a file.
+        """Add the rows that follow the first ``already_read`` of a file; reading and checking them took ``seconds``.
 
         Finds duplicates within the campaign and people who opted out. Raises Conflict when another importer has been
         here meanwhile, or when the campaign is over.
@@ -98,12 +97,12 @@ class Importing:
             of_leads = posting.is_of_leads(campaign_key)
             first = (NEVER, FETCH) if of_leads else (0.0, None)
             addresses = {row.address for row in rows if row.skip is None and row.address is not None}
-            known = _KNOWN.fetch(connection, (campaign_key, TargetState.SKIPPED.value), addresses)
+            known = rows_by_address(connection, campaign_key, addresses)
             batch = _Batch(
                 posting,
                 campaign_key,
                 (campaign_key, file_id, now, 0, 0, *first),
-                {found.address: found.row for found in known},
+                known,
                 set() if of_leads else suppressed_among(connection, campaign.tenant, addresses),
             )
             for position, row in enumerate(rows, campaign.total + 1):
@@ -111,6 +110,10 @@ class Importing:
             _INSERT.run(connection, batch.values)
             total = campaign.total + len(rows)
             connection.execute(update(campaigns).where(campaigns.c.key == campaign_key).values(total=total))
+            if of_leads:
+                add_phase(
+                    connection, campaign_key, PhaseLine(Phase.CHECKED, 1, 0, len(rows), seconds, now - seconds, now)
+                )
             posting.journal.add({(campaign_key, *which): n for which, n in batch.counts.items()})
             posting.flush()
         skipped = {outcome: n for (_, outcome), n in batch.counts.items() if outcome}

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ClauseElement, Connection, Row, bindparam, false, insert, select, true, update
+from sqlalchemy import ClauseElement, Connection, Row, bindparam, delete, false, insert, select, true, update
 
 from clarion.domain.assessment import AnswerValue, Assessment
 from clarion.domain.attempt import NEVER, AttemptId
@@ -78,6 +78,7 @@ _PUT_INTO_BATCH = Prepared(
 _LEAVE_TO_LANES = Prepared(
     ("of_campaign", "of_position"), lambda _: update(leads).where(_this_lead).values(live=true())
 )
+_FORGET = Prepared(("of_campaign", "of_position"), lambda _: delete(leads).where(_this_lead, leads.c.fields.is_(None)))
 _LATEST = PreparedSelect(
     ("tenant",),
     select(assessments.c.key, assessments.c.attempt)
@@ -156,6 +157,11 @@ def put_into_batch(connection: Connection, campaign_key: int, number: int, posit
 def leave_to_lanes(connection: Connection, campaign_key: int, positions: Collection[int]) -> None:
     """Note that some leads are to be asked about at once, and in no batch any more."""
     _LEAVE_TO_LANES.run(connection, [(campaign_key, position) for position in positions])
+
+
+def forget_lead(connection: Connection, campaign_key: int, position: int) -> None:
+    """Forget that the CRM did not have a lead."""
+    _FORGET.run(connection, [(campaign_key, position)])
 
 
 def latest_answers(connection: Connection, tenant: str, keys: Collection[str]) -> dict[str, str]:

@@ -32,14 +32,14 @@ from clarion.store.journal import Person, suppressed_among
 from clarion.store.pace import PaceBook, account_pace, campaign_pace, make_rows
 from clarion.store.posting import Posting
 from clarion.store.rows import CampaignRow, TargetKey
-from clarion.store.schema import campaigns
+from clarion.store.schema import books, campaigns
 from clarion.store.specs import parsed_spec
 
 FARTHEST_SLOT = 10.0
 """Seconds from now within which a slot can be reserved: a reserved slot is lost when its lane is called off."""
 
 MONEY_PAUSE = 5.0
-"""Seconds after which a lane asks again, where calls under way may give back the money for one more."""
+"""Seconds after which a lane asks again, where what is under way may give back the money for one more."""
 
 Ledger = GroupCommit[Entry, Answer]
 """What the lanes of a worker share: ``submit`` an entry, await its answer."""
@@ -108,7 +108,8 @@ class _Page:
         for entry in entries:
             if isinstance(entry, Intend):
                 person = self._person(entry.target)
-                wanted.setdefault(person.tenant, set()).add(person.address)
+                if not self.posting.is_of_leads(entry.target.campaign_key):  # whose addresses are no people's
+                    wanted.setdefault(person.tenant, set()).add(person.address)
                 if self.posting.is_of_calls(entry.target.campaign_key):
                     called.add(person)
         for tenant, addresses in wanted.items():
@@ -149,7 +150,7 @@ class _Page:
             if free_at is not None:
                 return TooOften(free_at)
         if campaign.budget is not None and campaign.spent + entry.cost > campaign.budget:
-            if of_calls and under_way(posting, campaign.key):
+            if may_return_money(posting, campaign.key):
                 return TooEarly(posting.now + MONEY_PAUSE)
             posting.halt(campaign.key, budget_spent(campaign))
             return Refusal.BUDGET
@@ -230,6 +231,20 @@ class _Page:
             self.pace.strike(account, self.posting.now)
         else:
             self.pace.hold(account, entry.until)
+
+
+def may_return_money(posting: Posting, campaign_key: int) -> bool:
+    """Whether something is under way that may turn out to cost less than is reserved for it."""
+    if posting.is_of_leads(campaign_key) and _submitted(posting, campaign_key):
+        return True
+    reserved = posting.is_of_calls(campaign_key) or posting.is_of_leads(campaign_key)
+    return reserved and under_way(posting, campaign_key)
+
+
+def _submitted(posting: Posting, campaign_key: int) -> bool:
+    of_batches = (books.c.state == TargetState.ACTIVE) & (books.c.outcome == Outcome.SUBMITTED)
+    query = select(books.c.n).where(books.c.campaign_key == campaign_key, of_batches)
+    return bool(posting.connection.execute(query).scalar())
 
 
 _ON_ATTEMPT = (Record, Withdraw)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
 from clarion.domain.attempt import AttemptId
+from clarion.domain.target import TargetState
 from clarion.store.schema import attempts, campaigns, targets
 from clarion.store.statements import Prepared, PreparedSelect, Values
 
@@ -126,6 +127,15 @@ _READ_ATTEMPTS = PreparedSelect(
     select(*ATTEMPT_COLUMNS).where(attempts.c.campaign_key == bindparam("campaign")),
     attempts.c.position,
 )
+_STANDING = PreparedSelect(
+    ("campaign", "skipped"),
+    select(targets.c.address, targets.c.row).where(
+        # The sum keeps planners from reading the whole campaign by its key, in place of a few addresses by theirs.
+        targets.c.campaign_key + literal_column("0") == bindparam("campaign"),
+        targets.c.state != bindparam("skipped"),
+    ),
+    targets.c.address,
+)
 
 
 def _changes(names: tuple[str, ...]) -> dict[str, Any]:
@@ -182,6 +192,12 @@ def read_targets(connection: Connection, campaign_key: int, positions: Collectio
 def read_attempts(connection: Connection, campaign_key: int, positions: Collection[int]) -> Iterable[AttemptRow]:
     """Read all attempts at some targets of a campaign."""
     return (AttemptRow(*row) for row in _READ_ATTEMPTS.fetch(connection, (campaign_key,), positions))
+
+
+def rows_by_address(connection: Connection, campaign_key: int, addresses: Collection[str]) -> dict[str, int]:
+    """Find the rows of some addresses that stand in a campaign and are not skipped."""
+    found = _STANDING.fetch(connection, (campaign_key, TargetState.SKIPPED.value), addresses)
+    return {row.address: row.row for row in found}
 
 
 def write_campaigns(connection: Connection, rows: Iterable[CampaignRow], now: float) -> None:

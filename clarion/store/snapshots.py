@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
 
@@ -12,10 +13,24 @@ from clarion.domain.books import Books
 from clarion.domain.call import Stage
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import NotFound
-from clarion.domain.target import TargetState
+from clarion.domain.target import Outcome, TargetState
 from clarion.store.claims import claimable
 from clarion.store.feeding import awaits_rows
-from clarion.store.schema import TICK_SECONDS, attempts, books, calls, campaigns, of_attempt, placed, targets, ticks
+from clarion.store.lead_rows import What, read_counts
+from clarion.store.schema import (
+    TICK_SECONDS,
+    attempts,
+    books,
+    calls,
+    campaigns,
+    leads,
+    of_attempt,
+    placed,
+    targets,
+    ticks,
+    unwritten,
+)
+from clarion.store.specs import parsed_spec
 
 RATE_SPAN = 60.0
 """Seconds over which the rate of a running campaign is measured."""
@@ -24,7 +39,7 @@ RATE_SPAN = 60.0
 def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
     """Read a campaign's books, rate, expected end and what is due next; cheap at any size. Raises NotFound."""
     c = campaigns.c
-    query = select(c.total, c.started_at, c.channel, c.parent_key).where(c.key == key)
+    query = select(c.total, c.started_at, c.channel, c.parent_key, c.spec).where(c.key == key)
     campaign = connection.execute(query).one_or_none()
     if campaign is None:
         message = f"there is no campaign number {key} in this database"
@@ -33,7 +48,10 @@ def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
     under_way = connection.execute(
         select(func.count()).where(attempts.c.campaign_key == key, attempts.c.outcome.is_(None))
     ).scalar_one()
-    stages = _stages(connection, key) if campaign.channel == Channel.CALL else {}
+    calls_by_stage = _stages(connection, key) if campaign.channel == Channel.CALL else {}
+    of_leads = (
+        _leads(connection, key, outcomes, campaign.spec) if campaign.channel == Channel.LEAD_ANALYSIS else _NO_LEADS
+    )
     figures = Books.of(campaign.total, by_state)
     due = _due(connection, key, claimable(campaign.channel))
     per_minute = _per_minute(connection, key, now, campaign.started_at or 0.0)
@@ -44,9 +62,12 @@ def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
         per_minute=round(per_minute, 1),
         eta=_expected_end(figures, per_minute, due, now),
         next_due_at=min(due) if due else None,
-        under_way=under_way + sum(stages.values()),
-        stages=stages,
+        under_way=under_way + sum(calls_by_stage.values()),
+        stages=calls_by_stage or of_leads.stages,
         awaits_rows=campaign.parent_key is not None and awaits_rows(connection, key),
+        unfetched=of_leads.unfetched,
+        in_batches=of_leads.in_batches,
+        unwritten=of_leads.unwritten,
     )
 
 
@@ -72,6 +93,41 @@ def _stages(connection: Connection, key: int) -> dict[str, int]:
     )
     none = {known.value: 0 for known in Stage if known is not Stage.ENDED}
     return none | {known: int(n) for known, n in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Leads:
+    """How far the leads of a campaign have come."""
+
+    unfetched: int = 0
+    in_batches: int = 0
+    unwritten: int = 0
+    stages: dict[str, int] = field(default_factory=dict)
+
+
+_NO_LEADS = _Leads()
+
+
+def _leads(connection: Connection, key: int, outcomes: Mapping[str, int], spec: str) -> _Leads:
+    waiting = (targets.c.state == TargetState.PENDING) & (targets.c.due_at == NEVER) & targets.c.chunk.is_(None)
+    unfetched = select(func.count()).where(targets.c.campaign_key == key, waiting)
+    to_write = select(func.count()).where(leads.c.campaign_key == key, unwritten)
+    crm = parsed_spec(spec).lead
+    writes = crm is not None and crm.writing and bool(crm.write_back)
+    counts = read_counts(connection, key)
+    in_batches = outcomes.get(Outcome.SUBMITTED, 0)
+    return _Leads(
+        unfetched=int(connection.execute(unfetched).scalar_one()),
+        in_batches=in_batches,
+        unwritten=int(connection.execute(to_write).scalar_one()) if writes else 0,
+        stages={
+            "fetched": counts[What.FETCHED],
+            "reused": counts[What.REUSED],
+            "assessed": outcomes.get(Outcome.ASSESSED, 0),
+            "submitted": in_batches,
+            "written": counts[What.WRITTEN],
+        },
+    )
 
 
 def _due(connection: Connection, key: int, states: Sequence[TargetState]) -> list[float]:

@@ -10,6 +10,7 @@ from clarion.domain.attempt import NEVER, AttemptId
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.database import Database
+from clarion.store.lead_rows import FETCH, forget_lead
 from clarion.store.posting import Posting
 from clarion.store.rows import TargetKey, TargetRow
 from clarion.store.schema import targets
@@ -22,16 +23,22 @@ BULK = 2_000
 def settle_stragglers(posting: Posting, key: int, status: CampaignStatus) -> None:
     """Settle what a receipt set in motion after the last look: nobody will come back to it.
 
-    Of a call that goes on nobody will see the end, so it is unknown; its provider may still tell.
+    Of a call that goes on nobody will see the end, so it is unknown; its provider may still tell. A batch that nobody
+    looks at any more has answered nothing.
     """
     moved = targets.c.state.in_([TargetState.WAITING, TargetState.ACTIVE]) & targets.c.chunk.is_(None)
     query = select(targets.c.position).where(targets.c.campaign_key == key, moved)
     keys = [TargetKey(key, position) for (position,) in posting.connection.execute(query)]
-    posting.load(keys, attempts_of=keys if posting.is_of_calls(key) else ())
+    posting.load(keys, attempts_of=keys if posting.is_of_calls(key) or posting.is_of_leads(key) else ())
     for target in posting.targets.values():
+        outcome = target.outcome
+        if outcome == Outcome.SUBMITTED:
+            outcome = Outcome.NOT_SENT
+            attempt = posting.attempts[AttemptId(*target.key, target.attempts)]
+            posting.withdraw(attempt, NEVER, None, f"the campaign is {status}, and its batch had not ended")
         if target.state != TargetState.ACTIVE:
             idle = TargetState.CANCELLED if status is CampaignStatus.CANCELLED else TargetState.FAILED
-            posting.move(target, idle, target.outcome, NEVER)
+            posting.move(target, idle, outcome, NEVER)
             posting.event(*target.key, idle, f"the campaign is {status}: nothing is tried again")
         elif target.outcome == Outcome.PLACED:
             attempt = posting.attempts[AttemptId(*target.key, target.attempts)]
@@ -73,7 +80,8 @@ class Sweeps:
     def requeue_some(self, campaign_key: int, outcomes: Collection[str], now: float, before: float) -> int:
         """Make failed targets due again that stood so before ``before`` (epoch seconds); 0 means that none is left.
 
-        One that fails anew meanwhile stands so since later, and is left alone.
+        One that fails anew meanwhile stands so since later, and is left alone. A lead that the CRM did not have is
+        fetched again.
         """
         failed = (
             (targets.c.state == TargetState.FAILED)
@@ -83,8 +91,12 @@ class Sweeps:
         )
 
         def requeue(posting: Posting, target: TargetRow) -> None:
-            posting.move(target, TargetState.WAITING, target.outcome, now, reason="retry")
             target.tries = 0
+            if target.outcome == Outcome.NOT_FOUND:
+                forget_lead(posting.connection, campaign_key, target.position)
+                posting.move(target, TargetState.PENDING, None, NEVER, reason=FETCH)
+                return
+            posting.move(target, TargetState.WAITING, target.outcome, now, reason="retry")
 
         return self._change(campaign_key, failed, requeue, now)
 

@@ -16,6 +16,7 @@ from clarion.store.schema import attempts, books, campaigns, charged, targets
 RETRYABLE_OUTCOMES = (
     *(Outcome.FAILED, Outcome.UNDELIVERED, Outcome.EXPIRED, Outcome.NOT_SENT),
     *(Outcome.NO_ANSWER, Outcome.BUSY, Outcome.VOICEMAIL, Outcome.CANCELLED),
+    *(Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID_ANSWER, Outcome.NOT_FOUND),
 )
 """Failures that another try can help; a wrong number stays wrong."""
 

@@ -37,6 +37,10 @@ def pull(child: Scene, limit: int = 1_000) -> int:
     return child.store.feeding.pull(child.key, child.now, limit)
 
 
+def awaits(scene: Scene) -> bool:
+    return scene.store.campaigns.snapshot(scene.key, scene.now).awaits_rows
+
+
 def came_from(child: Scene) -> list[int]:
     return [target.parent_position for target in child.store.targets.page(child.key)]
 
@@ -143,20 +147,14 @@ def test_a_child_awaits_targets_until_its_parent_is_over(make_calls: MakeScene) 
     parent = make_calls(1)
     child = follow(parent)
 
-    def awaits() -> bool:
-        found = child.store.feeding.awaits(child.key)
-        assert child.store.campaigns.snapshot(child.key, child.now).awaits_rows == found
-        return found
-
-    assert awaits()
+    assert awaits(child)
     miss(parent, parent.open_chunk(), Outcome.NO_ANSWER)
     parent.close(CampaignStatus.COMPLETED)
-    assert awaits()
+    assert awaits(child)
     assert pull(child) == 1
-    assert not awaits()
+    assert not awaits(child)
     assert pull(child) == 0
-    assert not parent.store.campaigns.snapshot(parent.key, parent.now).awaits_rows
-    assert not parent.store.feeding.awaits(parent.key)
+    assert not awaits(parent)
     assert parent.store.feeding.pull(parent.key, parent.now) == 0
 
 
@@ -167,7 +165,7 @@ def test_nobody_comes_from_a_campaign_that_is_called_off(make_calls: MakeScene, 
     miss(parent, parent.open_chunk(), Outcome.NO_ANSWER)
     parent.close(status)
     assert pull(child) == 0
-    assert not child.store.feeding.awaits(child.key)
+    assert not awaits(child)
 
 
 def test_nobody_comes_to_a_campaign_that_is_called_off(make_calls: MakeScene) -> None:
@@ -176,7 +174,7 @@ def test_nobody_comes_to_a_campaign_that_is_called_off(make_calls: MakeScene) ->
     child.close(CampaignStatus.CANCELLED)
     miss(parent, parent.open_chunk(), Outcome.NO_ANSWER)
     assert pull(child) == 0
-    assert not child.store.feeding.awaits(child.key)
+    assert not awaits(child)
     child.books()
 
 

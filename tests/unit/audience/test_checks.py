@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from clarion.audience.checks import CheckedRow, RowChecker
 from clarion.audience.row import Row
-from clarion.audience.texts import LONGEST_TEXT
 from clarion.domain.campaign import CampaignSpec, parse_spec
 from clarion.domain.errors import BadInput
+from clarion.domain.segments import LONGEST_TEXT
 from clarion.domain.target import SkipReason
 
 NOW = 1_780_000_000.0
