@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
 
 from clarion.domain.errors import ClarionError
+from clarion.providers.lead_ports import Crm
+from clarion.providers.lead_vendors import open_analyst, open_crm
 from clarion.providers.ports import Dialer, Messenger
 from clarion.providers.twilio import open_twilio
 from clarion.providers.vendors import call_callback, open_dialer
@@ -36,7 +40,7 @@ async def account_findings(settings: Settings) -> list[Finding]:
         # One after the other, and before anybody is asked: importing a vendor's SDK holds up everything for seconds.
         opened = [await _open(account, stack) for _, account in accounts]
         cases = zip(accounts, opened, strict=True)
-        looked = await asyncio.gather(*(_account(name, account, ports) for (name, account), ports in cases))
+        looked = await asyncio.gather(*(_account(name, account, one) for (name, account), one in cases))
     found = []
     for finding, (name, account) in zip(looked, accounts, strict=True):
         webhooks = _webhooks(name, account, settings.public_url)
@@ -44,33 +48,56 @@ async def account_findings(settings: Settings) -> list[Finding]:
     return found
 
 
-async def _open(account: Account, stack: AsyncExitStack) -> list[Messenger | Dialer] | ClarionError:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What an account is used through: how to prove it, and the CRM among it."""
+
+    checks: Sequence[Callable[[], Awaitable[None]]]
+    crm: Crm | None = None
+
+
+async def _open(account: Account, stack: AsyncExitStack) -> _Opened | ClarionError:
     """Open what an account is used through, or return why it cannot be."""
-    ports: list[Messenger | Dialer] = []
     try:
-        if account.provider is Provider.TWILIO:
-            ports.append(await open_twilio(account, None))
-            stack.push_async_callback(ports[-1].close)
-        if not _only_texts(account):
-            ports.append(await open_dialer(account, None))
-            stack.push_async_callback(ports[-1].close)
+        match account.provider:
+            case Provider.SALESFORCE:
+                crm = open_crm(account)
+                stack.callback(crm.close)
+                return _Opened([partial(asyncio.to_thread, crm.check)], crm)
+            case Provider.OPENAI:
+                analyst = await open_analyst(account)
+                stack.push_async_callback(analyst.close)
+                return _Opened([analyst.check])
+            case _:
+                return _Opened([port.check for port in await _contacting(account, stack)])
     except ClarionError as error:
         return error
+
+
+async def _contacting(account: Account, stack: AsyncExitStack) -> list[Messenger | Dialer]:
+    """Open what an account contacts people through."""
+    ports: list[Messenger | Dialer] = []
+    if account.provider is Provider.TWILIO:
+        ports.append(await open_twilio(account, None))
+        stack.push_async_callback(ports[-1].close)
+    if not _only_texts(account):
+        ports.append(await open_dialer(account, None))
+        stack.push_async_callback(ports[-1].close)
     return ports
 
 
-async def _account(name: str, account: Account, ports: list[Messenger | Dialer] | ClarionError) -> Finding:
+async def _account(name: str, account: Account, opened: _Opened | ClarionError) -> Finding:
     part = f"account {name}"
-    if isinstance(ports, ClarionError):
-        return problem(part, ports)
+    if isinstance(opened, ClarionError):
+        return problem(part, opened)
     try:
         async with asyncio.timeout(PATIENCE):
-            for port in ports:
-                await port.check()
+            for check in opened.checks:
+                await check()
     except (ClarionError, TimeoutError) as error:
         return problem(part, error)
     where = f" at {account.base_url}" if account.base_url else ""
-    detail = f"{account.provider}{where} accepts the credentials, {_what(account)}"
+    detail = f"{account.provider}{where} accepts the credentials, {_what(account, opened.crm)}"
     return Finding(part=part, health=Health.OK, detail=detail)
 
 
@@ -78,8 +105,15 @@ def _only_texts(account: Account) -> bool:
     return account.provider is Provider.TWILIO and account.from_number is None
 
 
-def _what(account: Account) -> str:
-    """Say what an account does, and from where."""
+def _what(account: Account, crm: Crm | None) -> str:
+    """Say what an account does, and from where or how much of it is left."""
+    if account.provider is Provider.OPENAI:
+        cost_in, cost_out = account.price_per_million_input, account.price_per_million_output
+        return f"leads are assessed at {cost_in:g} and {cost_out:g} per million tokens asked and answered"
+    if crm is not None:
+        usage = crm.usage
+        used = f"; {usage.used:,} of {usage.allowed:,} API requests of 24 hours are used" if usage else ""
+        return f"leads can be read{used}"
     if _only_texts(account):
         return f"texts go through {account.messaging_service}, calls need a number in call.from_number"
     calls = "texts and calls" if account.provider is Provider.TWILIO else "calls"

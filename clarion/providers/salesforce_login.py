@@ -160,10 +160,11 @@ def host_of(domain: str | None) -> str:
 
 def _logged_in(login: Login, web: Web) -> Session:
     """Log in once. Without a cause: the library's errors hold whole answers."""
+    web.transport.status = None
     try:
         session, instance = login(web)
         if session and instance:
-            return Session(session, instance)
+            return Session(session, instance.rstrip("/"))
         problem: ProviderError = Unavailable("What Salesforce answered to a login cannot be read; it is asked again.")
     except SalesforceAuthenticationFailed as error:
         wait = read_retry_after(web.transport.headers.get("Retry-After"), time.time())
