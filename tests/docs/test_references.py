@@ -26,7 +26,9 @@ from workflows.campaign import CampaignWorkflow
 from workflows.showing import SEARCH_ATTRIBUTES
 
 CAMPAIGN_FILE = "docs/campaign-file.md"
-GROUPS = {"audience", "call", "fallback", "breaker", "limits", "retry", "window", "receipts", "chunk"}
+GROUPS = {"audience", "call", "fallback", "breaker", "lead", "assess", "then"} | {
+    *("limits", "retry", "window", "receipts", "chunk")
+}
 WHOLE_CAMPAIGNS = [block for block in blocks(CAMPAIGN_FILE, "yaml") if block.startswith("name:")]
 ONLY_COMPOSE = {"CLARION_CAMPAIGNS", "CLARION_VERSION"}
 
@@ -54,6 +56,8 @@ def shown(key: str, default: object) -> set[str]:
     """Return the ways in which a page may write a default."""
     if default is None or isinstance(default, BaseModel):
         return {"–", "none", "unlimited", "below", "at once", "found out", "the first visible"}
+    if isinstance(default, bool):
+        return {f"`{str(default).lower()}`"}
     if default == WEEK:
         return {"all"}
     if isinstance(default, tuple):
@@ -72,7 +76,8 @@ def test_the_settings_reference_is_current() -> None:
 def test_settings_that_a_page_names_exist(name: str) -> None:
     known = set(re.findall(r"CLARION_[A-Z_<>]+", reference()))
     named = {
-        re.sub(r"__(?:MAIN|DRILL|OPENAI|SALESFORCE)__", "__<NAME>__", found) for found in re.findall(r"CLARION_[A-Z_]*[A-Z]", text(name))
+        re.sub(r"__(?:MAIN|DRILL|OPENAI|SALESFORCE)__", "__<NAME>__", found)
+        for found in re.findall(r"CLARION_[A-Z_]*[A-Z]", text(name))
     }
     assert named - known - ONLY_COMPOSE <= {"CLARION_"}
 

@@ -74,8 +74,8 @@ def test_an_id_is_put_right_and_its_cell_still_shows_what_was_there(cell: str) -
             "1.23E+15",
             SkipReason.INVALID_LEAD_ID,
             (
-                'Lead ID "1.23E+15" is not the id of a lead that can be used: it is a number, maybe made by a spreadsheet; '
-                "format the column as text and insert the ids again"
+                'Lead ID "1.23E+15" is not the id of a lead that can be used: it is a number, maybe made by a '
+                "spreadsheet; format the column as text and insert the ids again"
             ),
         ),
     ],
@@ -132,8 +132,8 @@ def test_what_follows_may_use_answers_fields_and_columns(spec: CampaignSpec) -> 
         (
             then("scroe > 50"),
             (
-                'then.when needs scroe (did you mean "score"?), which is no answer, no field of the lead and no column; '
-                "there are score, tier, reasons, risks, next_step, Name, "
+                'then.when needs scroe (did you mean "score"?), which is no answer, no field of the lead and no '
+                "column; there are score, tier, reasons, risks, next_step, Name, "
             ),
         ),
         (then(message="Hi {{ frist_name }}"), 'then.campaign.message needs frist_name (did you mean "first_name"?)'),
