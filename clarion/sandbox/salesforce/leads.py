@@ -49,7 +49,7 @@ class Fate(StrEnum):
     USUAL = "usual"
 
 
-_BY_LAST_FOUR: Mapping[str, Fate] = {
+BY_LAST_FOUR: Mapping[str, Fate] = {
     "9401": Fate.UNKNOWN,
     "9402": Fate.DELETED,
     "9403": Fate.CONVERTED,
@@ -89,7 +89,7 @@ class Leads:
 
     def fate(self, id18: str) -> Fate:
         """Say what is special about a lead."""
-        magic = _BY_LAST_FOUR.get(id18[11:15])
+        magic = BY_LAST_FOUR.get(id18[11:15])
         if magic is not None or not self._steps:
             return magic or Fate.USUAL
         share = self._decisions.shares(id18)[0]
@@ -120,7 +120,7 @@ class Leads:
 
 def _which(id18: str, draw: _Draw, count: int) -> int:
     """Say which text of several a lead has: its id's last digit tells, else chance."""
-    return int(id18[14]) - 1 if id18[11:15] in _BY_LAST_FOUR else draw.numbers[0] % count
+    return int(id18[14]) - 1 if id18[11:15] in BY_LAST_FOUR else draw.numbers[0] % count
 
 
 def _person(id18: str, draw: _Draw) -> dict[str, Json]:
