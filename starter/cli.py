@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from starter import cli_account, cli_call, cli_installation, cli_look, cli_optout, cli_start, cli_steer
+from starter import cli_account, cli_call, cli_installation, cli_leads, cli_look, cli_optout, cli_start, cli_steer
 from starter.cli_frame import Group, finish
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ for name, command, panel in (
     ("check", cli_start.check, RUN),
     ("start", cli_start.start, RUN),
     ("call", cli_call.call, RUN),
+    ("leads-example", cli_leads.leads_example, RUN),
     ("list", cli_look.list_campaigns, LOOK),
     ("show", cli_look.show, LOOK),
     ("progress", cli_look.progress, LOOK),

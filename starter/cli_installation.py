@@ -10,7 +10,7 @@ from starter.cli_frame import FAILED, Json, out, print_json_list, run, say
 
 
 def demo(
-    channel: Annotated[str, typer.Argument(help="sms or call.")] = "sms",
+    channel: Annotated[str, typer.Argument(help="sms, call or lead_analysis.")] = "sms",
     provider: Annotated[
         str | None, typer.Option(help="Whom the calls go through: retell (default), elevenlabs, twilio or exotel.")
     ] = None,
@@ -24,7 +24,7 @@ def demo(
 
 
 def drill(
-    channel: Annotated[str, typer.Argument(help="sms or call.")] = "sms",
+    channel: Annotated[str, typer.Argument(help="sms, call or lead_analysis.")] = "sms",
     *,
     targets: Annotated[
         int | None, typer.Option(help="Rows of the audience; without it 300, or 60 to be called.")

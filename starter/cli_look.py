@@ -77,7 +77,9 @@ def targets(
 
 def why(
     campaign_id: CampaignId,
-    target: Annotated[str, typer.Argument(help="A position (17), a row of the file (row:17), or a phone number.")],
+    target: Annotated[
+        str, typer.Argument(help="A position (17), a row of the file (row:17), a phone number, or the id of a lead.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Say why somebody was contacted or not, and when it will be."""

@@ -114,6 +114,8 @@ def why_view(why: Why, now: float, zone: tzinfo | None = None) -> RenderableType
     if why.also:
         more = ", ".join(str(position) for position in why.also)
         parts.insert(1, Text(f"  also at position {more}", "dim"))
+    if why.lead is not None and why.lead.question_key is not None:
+        parts.insert(-1, Text(f"  question {why.lead.question_key}", "dim", no_wrap=True, overflow="ignore"))
     trace = new_table("at", "what", "")
     for event in why.events:
         trace.add_row(clock(event.at, now, zone), event.kind.replace("_", " "), Text(event.detail))

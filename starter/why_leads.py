@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from clarion.domain.attempt import NEVER
 from clarion.domain.campaign import Channel
 from clarion.domain.target import Outcome, TargetState
@@ -15,19 +17,8 @@ SHORT_KEY = 12
 
 def answer_of_lead(case: Case) -> Answer | None:
     """Answer for a target whose campaign analyses leads; None where the answer is that of all channels."""
-    if case.campaign.spec.channel is not Channel.LEAD_ANALYSIS:
-        return None
-    match case.target.state:
-        case TargetState.PENDING:
-            return _pending(case)
-        case TargetState.ACTIVE:
-            return _active(case)
-        case TargetState.SUCCEEDED:
-            return _assessed(case)
-        case TargetState.CANCELLED:
-            because = f" ({case.campaign.reason})" if case.campaign.reason else ""
-            return Answer(f"never assessed: the campaign was cancelled{because} before its turn")
-    return None
+    answer = ANSWERS.get(case.target.state)
+    return answer(case) if answer is not None and case.campaign.spec.channel is Channel.LEAD_ANALYSIS else None
 
 
 def _pending(case: Case) -> Answer:
@@ -44,13 +35,21 @@ def _pending(case: Case) -> Answer:
 
 def _turn(case: Case) -> Answer:
     fetched = f"fetched at {clock(case.lead.fetched_at, case.now, case.zone)}" if case.lead else "fetched"
-    left = ", and left by its batch to be asked at once" if case.lead is not None and case.lead.live else ""
     if case.before <= 0 or case.per_minute <= 0:
-        queue = "its turn comes as soon as a lane is free" if case.before <= 0 else f"{case.before:,} come before it"
-        return Answer(f"not assessed yet: {fetched}{left}; {queue}")
+        queue = f"{case.before:,} come before it" if case.before > 0 else "its turn comes as soon as a lane is free"
+        return Answer(f"not assessed yet: {fetched}; {queue}")
     at = case.now + 60.0 * case.before / case.per_minute
     queue = f"about {case.before:,} come before it at {case.per_minute:,.0f} a minute"
-    return Answer(f"not assessed yet: {fetched}{left}; {queue}, so its turn comes roughly at {case.when(at)}", at)
+    return Answer(f"not assessed yet: {fetched}; {queue}, so its turn comes roughly at {case.when(at)}", at)
+
+
+def _waiting(case: Case) -> Answer | None:
+    lead, last = case.lead, case.last
+    if lead is None or not lead.live or last is None or last.outcome != Outcome.NOT_SENT:
+        return None  # as it waits everywhere
+    why = f" ({last.detail})" if last.detail else ""
+    said = f"not assessed yet: batch {lead.batch} gave it back without an answer{why}, so it is asked live"
+    return Answer(f"{said}; {case.held or 'its turn comes as soon as a lane is free'}")
 
 
 def _active(case: Case) -> Answer:
@@ -89,3 +88,18 @@ def _assessed(case: Case) -> Answer:
     tries = f", with attempt {case.target.attempts}" if case.target.attempts > 1 else ""
     batch = f", in batch {lead.batch}" if lead.batch is not None and not lead.live else ""
     return Answer(f"assessed{at}{tries} by {lead.model}{batch}: {took}, {lead.cost:,.6f}{written}")
+
+
+def _cancelled(case: Case) -> Answer:
+    because = f" ({case.campaign.reason})" if case.campaign.reason else ""
+    return Answer(f"never assessed: the campaign was cancelled{because} before its turn")
+
+
+ANSWERS: Mapping[TargetState, Callable[[Case], Answer | None]] = {
+    TargetState.PENDING: _pending,
+    TargetState.WAITING: _waiting,
+    TargetState.ACTIVE: _active,
+    TargetState.SUCCEEDED: _assessed,
+    TargetState.CANCELLED: _cancelled,
+}
+"""What is answered for a lead in other words than for a person."""

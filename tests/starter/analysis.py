@@ -46,7 +46,7 @@ LEADS: Mapping[str, object] = {
 THEN: Mapping[str, object] = {
     "when": "score >= 70",
     "phone": ["Phone"],
-    "campaign": {"channel": "sms", "account": "main", "message": "Hello {{ Name }}, {{ next }}"},
+    "campaign": {"channel": "sms", "account": "main", "message": "Hello {{ Name }}"},
 }
 
 GOOD: Mapping[str, AnswerValue] = {"score": 90, "tier": "A", "reasons": ["=Large", "Asked for it"]}
@@ -64,7 +64,7 @@ def ids(count: int, *more: str) -> list[list[str]]:
     return [
         ["Lead ID", "City"],
         *([lead_id(n), f"City {n}"] for n in range(1, count + 1)),
-        *([one, ""] for one in more),
+        *([one, "Elsewhere"] for one in more),
     ]
 
 

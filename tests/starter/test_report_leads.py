@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,8 @@ def csv_rows(path: Path) -> list[dict[str, str]]:
 
 def sheet(path: Path, name: str, width: int = 2) -> list[tuple[object, ...]]:
     """Read a sheet; cells that are empty at the end of a row are not in the file."""
-    rows = load_workbook(path, read_only=True)[name].iter_rows(values_only=True)
-    return [(*row, *[None] * (width - len(row))) for row in rows]
+    with closing(load_workbook(path, read_only=True)) as book:
+        return [(*row, *[None] * (width - len(row))) for row in book[name].iter_rows(values_only=True)]
 
 
 def test_a_workbook_has_every_row_of_the_input_in_order_with_the_answers_beside_it(done: Analysis) -> None:
@@ -58,12 +59,13 @@ def test_a_workbook_has_every_row_of_the_input_in_order_with_the_answers_beside_
     assert (result.code, result.out) == (0, "")
     assert "6 rows written to r.xlsx" in result.err
     path = done.place.folder / "r.xlsx"
-    assert load_workbook(path, read_only=True).sheetnames == ["Leads", "Invalid IDs", "Failures", "Summary"]
+    with closing(load_workbook(path, read_only=True)) as book:
+        assert book.sheetnames == ["Leads", "Invalid IDs", "Failures", "Summary"]
     head, *rows = sheet(path, "Leads", len(COLUMNS))
     assert head == COLUMNS
     told = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
     assert [row["row"] for row in told] == [2, 3, 4, 5, 6, 7]
-    assert [row["City"] for row in told] == ["City 1", "City 2", "City 3", "City 4", "City 5", None]
+    assert [row["City"] for row in told] == ["City 1", "City 2", "City 3", "City 4", "City 5", "Elsewhere"]
     assert (told[0]["Lead ID"], told[0]["lead_id"]) == (lead_id(1)[:15].lower() + lead_id(1)[15:], lead_id(1))
     assert [row["outcome"] for row in told] == [
         *("assessed", "assessed", "refused", "not_found", "converted", "wrong_object")
@@ -154,8 +156,7 @@ def test_a_reused_answer_stands_in_the_report_of_the_next_campaign_and_costs_not
 
 
 def test_what_follows_stands_in_the_summary(place: Place) -> None:
-    then = {**THEN, "campaign": {"channel": "sms", "message": "Hello {{ Name }}"}}
-    found = analysis(place, ids(2), then=then)
+    found = analysis(place, ids(2), then=THEN)
     found.campaign.run()
     found.fetch_all()
     found.answer(GOOD, POOR)
