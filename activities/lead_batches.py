@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from activities.failures import in_thread
 from activities.lead_errand import Closed, LeadErrand
 from activities.lead_questions import Inquiry
-from clarion.domain.attempt import AttemptId
+from activities.lead_results import in_slices, take_in
 from clarion.domain.campaign import CampaignStatus
-from clarion.domain.errors import BadInput, NotFound
-from clarion.domain.target import Outcome
-from clarion.providers.lead_ports import Analyst, BatchLine, BatchStage, BatchWord, Question
+from clarion.domain.errors import NotFound
+from clarion.providers.lead_ports import Analyst, BatchStage, BatchWord, Question
 from clarion.providers.ports import Rejected
 from clarion.store.batches import BatchRow, BatchState
-from clarion.store.entries import Entry, Record, Withdraw
 from clarion.store.phases import Phase
 
 MOST_LEADS = 10_000
 """In one batch. More would fit; smaller ones come back one after the other."""
-
-SLICE = 200
-"""Results taken in together."""
 
 TOKENS_OF_A_LEAD = 500
 """What the fields of a lead come to, for the money that is set aside."""
@@ -107,11 +101,13 @@ class LeadBatches(LeadErrand):
         found, file = None, row.file
         if file is None:
             file = await self._analyst.upload(self._name(row), self._questions(row.number))
+            looked_at = self.tools.clock()
             await in_thread(self.tools.store.batches.note_file, self.key, row.number, file)
         else:
+            looked_at = self.tools.clock()
             found = await self._analyst.find(self._name(row), row.filled_at - CLOCK_SLACK)
         try:
-            word = found or await self._begin(row, file, self.tools.clock())
+            word = found or await self._begin(row, file, looked_at)
         except Rejected as error:
             await self._end(row, f"it could not be begun: {error}")
             return
@@ -185,42 +181,10 @@ class LeadBatches(LeadErrand):
 
     async def _collect(self, row: BatchRow, word: BatchWord) -> None:
         """Take in what has come of a batch that has ended; again, after a crash in between, it does no harm."""
-        lines: list[BatchLine] = []
-        async for line in self._analyst.results(word.reference):
-            lines.append(line)
-            if len(lines) >= SLICE:
-                await self._apply(lines)
-                lines.clear()
-                self.go_on()
-        await self._apply(lines)
+        async for slice_ in in_slices(self._analyst.results(word.reference)):
+            await take_in(self.tools, self.inquiry, self.key, slice_)
+            self.go_on()
         await self._end(row, word.detail or word.status)
-
-    async def _apply(self, lines: Sequence[BatchLine]) -> None:
-        by_attempt = {attempt: line for line in lines if (attempt := self._attempt(line)) is not None}
-        asked = await in_thread(
-            self.tools.store.leads.questions, self.key, [attempt.position for attempt in by_attempt]
-        )
-        entries: list[Entry] = []
-        live: list[int] = []
-        for attempt, line in by_attempt.items():
-            if line.reply is None or attempt.position not in asked:
-                why = line.detail or "its batch did not come to it"
-                entries.append(Withdraw(attempt, self.tools.clock(), "live", why))
-                live.append(attempt.position)
-                continue
-            answered = self.inquiry.read(line.reply, asked[attempt.position].question_key, batch=True)
-            entries.append(Record(attempt, answered.verdict, cost=answered.cost, assessment=answered.assessment))
-            if answered.verdict.outcome is not Outcome.ASSESSED:
-                live.append(attempt.position)  # asked again, it is not to wait for another day
-        await in_thread(self.tools.store.leads.set_live, self.key, live)
-        await asyncio.gather(*(self.tools.ledger.submit(entry) for entry in entries))
-
-    def _attempt(self, line: BatchLine) -> AttemptId | None:
-        try:
-            attempt = AttemptId.parse(line.attempt)
-        except BadInput:
-            return None
-        return attempt if attempt.campaign_key == self.key else None
 
     async def _end(self, row: BatchRow, detail: str) -> None:
         """Close a batch; what it leaves over is asked live."""
