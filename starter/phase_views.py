@@ -21,7 +21,7 @@ def phase_table(progress: Progress, now: float, zone: tzinfo | None = None, *, s
     columns = (
         ("phase", "leads", "rate", "ends") if short else ("phase", "leads", "rate", "chunk", "came through", "ends")
     )
-    table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False, expand=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False, padding=(0, 1 if short else 2, 0, 0))
     for column in columns:
         table.add_column(column, justify="right" if column in NUMBERS else "left", no_wrap=True)
     for phase in progress.phases:

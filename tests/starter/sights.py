@@ -14,9 +14,11 @@ from rich.terminal_theme import TerminalTheme
 
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.store.phases import Phase
 from starter.chronicle import Line
 from starter.panels import Sight, campaign_panel
-from starter.progress import Progress
+from starter.phases import PhaseFigures
+from starter.progress import Follower, Progress, Tokens
 
 NOW = 1_796_200_000.0
 ZONE = ZoneInfo("Europe/Berlin")
@@ -131,7 +133,96 @@ CALL_LINES = (
 
 CALL_SIGHT = Sight(CALLING, CALL_LINES, NOW, ZONE)
 
-PICTURES = {"live-view": SIGHT, "live-view-call": CALL_SIGHT}
+ASSESSING = Progress(
+    campaign_id="fair-leads-2b71e0",
+    name="Leads of the spring fair",
+    channel=Channel.LEAD_ANALYSIS,
+    status=CampaignStatus.RUNNING,
+    reason="",
+    books=Books(total=50_000, pending=20_642, waiting=38, active=142, succeeded=27_981, failed=204, skipped=993),
+    outcomes={
+        "assessed": 27_981,
+        "invalid_lead_id": 512,
+        "duplicate": 331,
+        "converted": 150,
+        "not_found": 97,
+        "refused": 71,
+        "truncated": 36,
+    },
+    percent=58.4,
+    success_rate=0.9928,
+    per_minute=4_870.0,
+    eta=NOW + 255.0,
+    next_due_at=NOW - 1.0,
+    under_way=142,
+    stages={"fetched": 48_910, "reused": 3_204, "assessed": 27_981, "submitted": 0, "written": 0},
+    phases=(
+        PhaseFigures(
+            phase=Phase.CHECKED,
+            done=50_000,
+            of=50_000,
+            seconds=9.1,
+            per_second=5_494.5,
+            chunks=50,
+            failed_chunks=0,
+            average_chunk_seconds=0.18,
+            success_rate=0.9831,
+            expected_end=None,
+        ),
+        PhaseFigures(
+            phase=Phase.FETCHED,
+            done=49_157,
+            of=49_157,
+            seconds=41.0,
+            per_second=1_198.9,
+            chunks=25,
+            failed_chunks=1,
+            average_chunk_seconds=1.58,
+            success_rate=0.998,
+            expected_end=None,
+        ),
+        PhaseFigures(
+            phase=Phase.ASSESSED,
+            done=28_088,
+            of=48_910,
+            seconds=346.0,
+            per_second=81.2,
+            chunks=118,
+            failed_chunks=0,
+            average_chunk_seconds=28.9,
+            success_rate=0.9962,
+            expected_end=NOW + 255.0,
+        ),
+    ),
+    tokens=Tokens(input=14_612_480, output=2_731_905, reused=3_204),
+    followers=(
+        Follower(
+            campaign_id="fair-leads-2b71e0.then",
+            channel=Channel.CALL,
+            status=CampaignStatus.RUNNING,
+            books=Books(total=2_210, pending=1_870, active=12, succeeded=241, failed=87),
+        ),
+    ),
+    started_at=NOW - 398.0,
+    finished_at=None,
+    updated_at=NOW - 0.4,
+    lanes=150,
+    limits={"per_second": None, "per_minute": None, "per_hour": None, "effective_per_second": None},
+    budget=25.0,
+    spent=9.12,
+)
+
+LEAD_LINES = (
+    Line(NOW - 402, "imported", "imported: fair.xlsx: 50000 rows"),
+    Line(NOW - 398, "status", "running"),
+    Line(NOW - 21, "truncated", "truncated · 3 targets"),
+    Line(NOW - 9, "refused", "refused · target 28740"),
+    Line(NOW - 1, "assessed", "assessed · 812 targets"),
+)
+
+LEAD_SIGHT = Sight(ASSESSING, LEAD_LINES, NOW, ZONE)
+
+PICTURES = {"live-view": SIGHT, "live-view-call": CALL_SIGHT, "live-view-leads": LEAD_SIGHT}
 """By the name of the file in docs/images."""
 
 
