@@ -1,8 +1,9 @@
-"""What the doctor finds out about accounts that call: accepted or not, and what their webhooks need."""
+"""What the doctor finds out about accounts: accepted or not, what is used of them, and what their webhooks need."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -37,6 +38,13 @@ def accounts(base_url: str, *, secret: bool = True, key: str = "good") -> dict[s
         "beta": {"provider": "retell"},
         "gamma": {"provider": "elevenlabs", "phone_number_id": "phnum_1", "from_number": None, **kept},
         "delta": {"provider": "exotel", "sid": "s", "api_key": "k", **kept},
+        "zeta": {
+            "provider": "salesforce",
+            "from_number": None,
+            "client_id": "app",
+            "client_secret": key,
+            "domain": "acme.my",
+        },
     }
     return {name: Account.model_validate(usual | given) for name, given in own.items()}
 
@@ -61,6 +69,17 @@ async def test_an_account_of_each_vendor_is_asked_whether_it_is_accepted(sandbox
         )
 
 
+async def test_a_salesforce_account_shows_how_much_of_its_api_is_used(sandbox: str) -> None:
+    looked = await found({"zeta": accounts(sandbox)["zeta"]})
+    finding = looked["account zeta"]
+    assert finding.health is Health.OK
+    assert re.fullmatch(
+        f"salesforce at {sandbox} accepts the credentials, leads can be read; "
+        r"[1-9]\d* of 100,000 API requests of 24 hours are used",
+        finding.detail,
+    )
+
+
 async def test_a_key_that_is_refused_is_a_problem_of_its_account_alone(sandbox: str) -> None:
     bad = {"refused_tokens": ["bad"]}
     await asyncio.to_thread(ask, f"{sandbox}/_sandbox/settings", bad)
@@ -69,7 +88,14 @@ async def test_a_key_that_is_refused_is_a_problem_of_its_account_alone(sandbox: 
     }
     looked = await found(mixed)
     health = {name: looked[f"account {name}"].health for name in mixed}
-    assert health == {"alpha": "problem", "beta": "ok", "gamma": "problem", "delta": "problem"}
+    assert health == {name: "ok" if name == "beta" else "problem" for name in mixed}
+
+
+async def test_a_salesforce_account_that_cannot_be_used_says_what_to_change(sandbox: str) -> None:
+    given = accounts(sandbox)["zeta"]
+    looked = await found({"zeta": given.model_copy(update={"domain": "login"})})
+    assert looked["account zeta"].health is Health.PROBLEM
+    assert "set domain to your My Domain" in looked["account zeta"].detail
 
 
 async def test_vendors_with_a_console_have_to_be_told_the_address(sandbox: str) -> None:
