@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlalchemy import select
-
 from clarion.domain.attempt import AttemptId
 from clarion.domain.books import Books
 from clarion.domain.lead_id import checksum
@@ -148,11 +146,8 @@ def _leads(rows: int, seed: int) -> dict[str, int]:
 def _attempts(store: Store, key: int) -> dict[AttemptId, tuple[str, str | None, bool]]:
     """Return every attempt's lead and outcome, and whether it is the last one."""
     of_target = (targets.c.campaign_key == attempts.c.campaign_key) & (targets.c.position == attempts.c.position)
-    query = (
-        select(attempts.c.position, attempts.c.number, attempts.c.outcome, targets.c.address, targets.c.attempts)
-        .join(targets, of_target)
-        .where(attempts.c.campaign_key == key)
-    )
+    wanted = attempts.c.position, attempts.c.number, attempts.c.outcome, targets.c.address, targets.c.attempts
+    query = attempts.join(targets, of_target).select().with_only_columns(*wanted).where(attempts.c.campaign_key == key)
     with store.database.read() as connection:
         return {
             AttemptId(key, position, number): (address, outcome, number == last)

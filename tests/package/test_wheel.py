@@ -27,7 +27,10 @@ def sources() -> set[str]:
     return {*files, "worker.py"}
 
 
-EXAMPLES = {f"starter/examples/{name}" for name in ("reminder.yaml", "customers.csv", "calls.yaml", "contacts.csv")}
+EXAMPLES = {
+    f"starter/examples/{name}"
+    for name in ("reminder.yaml", "customers.csv", "calls.yaml", "contacts.csv", "leads.yaml", "leads.xlsx")
+}
 """What the demo needs; in the checkout it lies in the top-level folder of examples."""
 
 
