@@ -11,6 +11,7 @@ from clarion.store.migrate import migrate
 from clarion.store.store import Store
 from tests import postgres
 from tests.store.call_scene import new_call_scene
+from tests.store.lead_scene import new_lead_scene
 from tests.store.scene import GRACE, Scene, new_scene
 
 DATABASES = ("sqlite", "postgresql")
@@ -64,6 +65,22 @@ def make_calls(store: Store) -> Callable[..., Scene]:
 
     def make(people: int = 0, *, account_spacing: float = 0.0, **spec: object) -> Scene:
         return new_call_scene(store, people, account_spacing=account_spacing, **spec)
+
+    return make
+
+
+@pytest.fixture
+def leads(store: Store) -> Scene:
+    """A running analysis of five leads that nobody has fetched."""
+    return new_lead_scene(store, 5)
+
+
+@pytest.fixture
+def make_leads(store: Store) -> Callable[..., Scene]:
+    """Make an analysis of leads; the arguments are those of ``new_lead_scene``."""
+
+    def make(people: int = 0, *, account_spacing: float = 0.0, **spec: object) -> Scene:
+        return new_lead_scene(store, people, account_spacing=account_spacing, **spec)
 
     return make
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from clarion.contracts import Snapshot
 from clarion.domain.assessment import AnswerValue, Assessment
 from clarion.domain.attempt import AttemptId, Verdict
 from clarion.domain.lead import LeadValue
 from clarion.domain.target import Outcome
-from clarion.store.entries import Record
+from clarion.store.claims import OpenChunk
+from clarion.store.entries import Granted, Record
 from clarion.store.leads import Fetched, Kept
 from clarion.store.store import Store
-from tests.store.scene import Scene, new_scene, row
+from tests.store.scene import Scene, new_scene, row, spec_of
 
 PRICE = 1_000
 """What a question costs at most, in millionths."""
@@ -90,3 +92,23 @@ def fail(scene: Scene, attempt: AttemptId, outcome: Outcome, *, retryable: bool 
     """Record an answer that cannot be used, and was paid for all the same."""
     told = assessment(attempt.position, None)
     scene.post(Record(attempt, said(outcome, retryable=retryable), cost=cost, assessment=told))
+
+
+def ask(scene: Scene, opened: OpenChunk, number: int | None = None) -> AttemptId:
+    """Claim the next lead and ask about it."""
+    granted = scene.intend(scene.claim(opened, 1, number)[0], opened, PRICE)
+    assert isinstance(granted, Granted), granted
+    return granted.attempt
+
+
+def snapshot(scene: Scene) -> Snapshot:
+    return scene.store.campaigns.snapshot(scene.key, scene.now)
+
+
+def another(scene: Scene, people: int, campaign_id: str = "c2", **spec: object) -> Scene:
+    """Make another analysis of the same leads by the same tenant."""
+    ref = scene.store.campaigns.create(scene.tenant, campaign_id, spec_of(**OF_LEADS | spec), scene.now)
+    other = Scene(scene.store, scene.tenant, ref, scene.page, scene.inbox, now=scene.now)
+    other.open()
+    import_leads(other, people)
+    return other

@@ -18,6 +18,7 @@ from clarion.store.entries import Postpone
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
 from tests.store.call_scene import call, ended, new_call_scene, placed, tell
+from tests.store.lead_scene import PRICE, answer, ask, fail, found, keep, lost, new_lead_scene, snapshot
 from tests.store.scene import GRACE, Scene, new_scene, rejected, sent, spec_of, unknown
 from tests.store.test_call_receipts import hear
 
@@ -25,8 +26,10 @@ WHOLE_CAMPAIGN = (
     "SEARCH targets USING PRIMARY KEY (campaign_key=?)",
     "SEARCH attempts USING PRIMARY KEY (campaign_key=?)",
     "SEARCH calls USING PRIMARY KEY (campaign_key=?)",
+    "SEARCH leads USING INDEX sqlite_autoindex_leads_1 (campaign_key=?)",
+    "SEARCH assessments USING INDEX assessments_of_campaign (campaign_key=?)",
 )
-WHOLE_TABLE = ("SCAN targets", "SCAN attempts", "SCAN events", "SCAN calls")
+WHOLE_TABLE = ("SCAN targets", "SCAN attempts", "SCAN events", "SCAN calls", "SCAN leads", "SCAN assessments")
 
 
 @contextmanager
@@ -119,12 +122,49 @@ def live_on_calls(scene: Scene) -> None:
     scene.close(CampaignStatus.COMPLETED)
 
 
+def live_on_leads(scene: Scene) -> None:
+    """The same for leads, up to the campaign that follows."""
+    feed = Feed(campaign="c1", outcomes=(Outcome.ASSESSED,), when="score > 1", phone=("MobilePhone",))
+    spec = spec_of().model_copy(update={"feed": feed})
+    child = scene.store.feeding.create_child(scene.ref, spec, "c2", scene.now)
+    leads, batches = scene.store.leads, scene.store.batches
+    wanted = leads.unfetched(scene.key, 15)
+    keep(scene, lost(1), *(found(lead.position) for lead in wanted[1:]))
+    leads.missing(scene.key, 0, 9)
+    leads.note_deleted(scene.key, [1], scene.now)
+    keep(scene, lost(16))
+    batches.fill(scene.key, 4, PRICE, scene.now)
+    batches.note_submitted(scene.key, 1, "batch_1", "validating", scene.now)
+    for question in batches.questions(scene.key, 1):
+        answer(scene, question.attempt)
+    batches.end(scene.key, 1, scene.now, "completed")
+    opened = scene.open_chunk()
+    attempts = [ask(scene, opened) for _ in range(4)]
+    answer(scene, attempts[0])
+    fail(scene, attempts[1], Outcome.TRUNCATED)
+    leads.questions(scene.key, [5, 6])
+    leads.set_live(scene.key, [7])
+    scene.close_chunk(opened)
+    leads.note_written(scene.key, [(lead.position, None) for lead in leads.unwritten(scene.key, 3)], scene.now)
+    leads.lines(scene.key, 2, 5)
+    leads.usage(scene.key)
+    leads.phases(scene.key)
+    batches.left(scene.key, 1)
+    snapshot(scene)
+    scene.store.feeding.pull(child.key, scene.now)
+    scene.after(1)
+    scene.store.sweeps.requeue_some(scene.key, (), scene.now, scene.now)
+    scene.close(CampaignStatus.COMPLETED)
+
+
 def test_no_statement_reads_a_whole_campaign(fresh: Store) -> None:
     with explained(fresh.database) as plans:
         live(new_scene(fresh, 20))
         assert len(plans) > 40
         live_on_calls(new_call_scene(fresh, 20, budget=100.0))
         assert len(plans) > 65
+        live_on_leads(new_lead_scene(fresh, 20, lead={"write_back": {"Rating": "tier"}, "writing": True}))
+        assert len(plans) > 90
     wrong = {
         statement: plan
         for statement, plan in plans.items()
