@@ -14,10 +14,18 @@ Report = tuple[int, int, float]
 
 MINUTE = 60.0
 DAY = 86_400.0
-RESERVE = 15.0
-"""Seconds over which what is left of a limit is spread, while it refills. So it settles with a reserve of 15 seconds,
-which it never touches and which is shared: several workers that see the same remainder settle at equal parts, without
-knowing of each other. Shorter, and answers of 3 seconds come too late for four workers to steer by."""
+LATENCIES = 4.0
+"""What is left of a limit is spread over so many times the time that an answer usually takes, while it refills. So a
+limit settles with that much of a reserve, and workers that see the same remainder settle at equal parts of it without
+knowing of each other. With less, what they see comes too late to steer by when they are several."""
+LEAST_RESERVE = 3.0
+"""Seconds."""
+FEWEST = 8.0
+"""Questions for which the reserve is enough at least: below, several workers all see room for the same last one."""
+LARGEST_RESERVE = 0.25
+"""Share of a limit that the reserve is at most."""
+SHARE_OF_ONE = 0.05
+"""What one answer's time counts in the usual time."""
 CATCH_UP = 0.25
 """Seconds of starts missed that may be made up for at once: who waits is woken late."""
 LOOK_AGAIN = 1.0
@@ -63,21 +71,21 @@ class _Bucket:
     def fullness(self) -> float:
         return self._level / self._limit if self._limit else 1.0
 
-    def wait(self, now: float, cost: float) -> float:
+    def wait(self, now: float, cost: float, reserve: float) -> float:
         """Seconds until ``cost`` is there and its turn has come; 0 when it is now."""
         if not self._limit:
             return 0.0
         self._refill(now)
         cost = min(cost, self._limit)
         missing = (cost - self._level) / self._rate if self._level < cost else 0.0
-        wait = max(missing, self._turn(cost) - now)
+        wait = max(missing, self._turn(cost, reserve) - now)
         return wait if wait > EPSILON else 0.0
 
-    def spend(self, now: float, cost: float) -> None:
+    def spend(self, now: float, cost: float, reserve: float) -> None:
         self.spent += cost
         if self._limit:
             self._refill(now)
-            self._last = max(self._turn(min(cost, self._limit)), now - CATCH_UP)
+            self._last = max(self._turn(min(cost, self._limit), reserve), now - CATCH_UP)
             self._cost = cost
             self._level -= cost
 
@@ -107,16 +115,17 @@ class _Bucket:
             self._level = min(self._level + self._rate * (now - self._at), self._limit)
             self._at = now
 
-    def _turn(self, cost: float) -> float:
+    def _turn(self, cost: float, reserve: float) -> float:
         """When the next may start: the fuller the bucket the sooner, and at once while it is full.
 
-        A reserve of 15 seconds lets pass exactly what comes in. Where tokens are expected to be more than the provider
-        counts, the bucket just settles fuller.
+        With as much left as comes in within ``reserve`` seconds, exactly what comes in passes. Where more tokens are
+        expected than the provider counts, the bucket just settles fuller.
         """
-        level = max(self._level, cost)
-        share = min(level / self._limit, 1.0)
-        usual = max(1.0 - RESERVE * self._rate / self._limit, 0.01)
-        return self._last + self._cost * RESERVE / level * (1.0 - share) / usual if share < 1.0 else self._last
+        if self._level >= self._limit:
+            return self._last
+        usual = min(max(reserve * self._rate, FEWEST * cost), self._limit * LARGEST_RESERVE)
+        emptiness = (1.0 - self._level / self._limit) / (1.0 - usual / self._limit)
+        return self._last + self._cost / self._rate * usual / max(self._level, cost, 1.0) * emptiness
 
 
 class Throttle:
@@ -136,6 +145,7 @@ class Throttle:
         self._full_at = -math.inf
         self._closed_until = -math.inf
         self._failures = 0
+        self._latency = 1.0
         self._requests = _Bucket()
         self._tokens = _Bucket()
 
@@ -149,11 +159,15 @@ class Throttle:
         """Questions started and not ended."""
         return self._in_flight
 
+    @property
+    def _reserve(self) -> float:
+        return max(LEAST_RESERVE, LATENCIES * self._latency)
+
     def room(self, now: float, tokens: float) -> float:
-        """Return 0.0 when a question of about so many tokens may start now, else the seconds until to ask again."""
+        """Return 0.0 when a question of about so many tokens may start now, else seconds to wait before asking anew."""
         if now < self._closed_until:
             return self._closed_until - now
-        wait = max(self._requests.wait(now, 1.0), self._tokens.wait(now, tokens))
+        wait = max(self._requests.wait(now, 1.0, self._reserve), self._tokens.wait(now, tokens, self._reserve))
         if self._in_flight >= self.window:
             wait = max(wait, 1.0 / self._window)
         return min(wait, LOOK_AGAIN)
@@ -163,8 +177,8 @@ class Throttle:
         self._in_flight += 1
         if self._in_flight >= self.window:
             self._full_at = now
-        self._requests.spend(now, 1.0)
-        self._tokens.spend(now, tokens)
+        self._requests.spend(now, 1.0, self._reserve)
+        self._tokens.spend(now, tokens, self._reserve)
         return Ticket(now, self._requests.spent, self._tokens.spent)
 
     def answered(
@@ -172,6 +186,7 @@ class Throttle:
     ) -> None:
         """Note an answer, of whatever content, and what it says is left of the limits."""
         self._failures = 0
+        self._latency += (now - ticket.start - self._latency) * SHARE_OF_ONE
         self._learn(ticket, now, requests, tokens)
         if self._full_at >= ticket.start:  # a window that was not used proves nothing
             # While climbing the window doubles every round; later it grows by the same step each round.

@@ -23,7 +23,7 @@ def test_workers_that_share_a_limit_of_requests_use_it_up_and_are_hardly_refused
     server = Server(Limit(1500), Limit(PLENTY))
     simulate(server, 180, workers=workers, latency=latency)
     assert 0.97 <= per_minute(server.answered, 60, 180) / 1500 <= 1.02
-    assert len(server.refused) <= 0.01 * len(server.answered)
+    assert len(server.refused) <= 0.1 * 1500, "of what was saved up, used in the first seconds"
     assert not [moment for moment in server.refused if moment > 60]
 
 
@@ -33,7 +33,8 @@ def test_a_limit_of_tokens_is_used_up_however_wrong_the_expectation(workers: int
     server = Server(Limit(PLENTY), Limit(150_000), charged=100.0)
     simulate(server, 180, workers=workers, expected=expected)
     assert 0.97 <= per_minute(server.answered, 60, 180) / 1500 <= 1.02
-    assert len(server.refused) <= 0.02 * len(server.answered)
+    # What counts five times as much as was thought, with four workers, is like twenty workers.
+    assert len(server.refused) <= (0.1 if expected < 100 < workers * 100 else 0.01) * len(server.answered)
 
 
 def test_a_small_limit_is_used_up_too() -> None:
@@ -45,8 +46,9 @@ def test_a_small_limit_is_used_up_too() -> None:
 
 def test_what_was_saved_up_at_first_is_used_as_well() -> None:
     server = Server(Limit(1500), Limit(PLENTY))
-    simulate(server, 60)
-    assert len(server.answered) > 1.3 * 1500
+    simulate(server, 120, latency=(0.1, 0.5))
+    assert len(server.answered) > 0.97 * (1500 + 2 * 1500)
+    assert not server.refused
 
 
 def test_without_headers_refusals_alone_find_the_limit() -> None:
