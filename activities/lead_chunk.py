@@ -73,8 +73,8 @@ class LeadChunk(SharedChunk):
         """Wait for room first: an intent ages."""
         inquiry, rules, door = self.inquiry, self.rules, self.inquiry.analysing.door
         draft = inquiry.question("", lead.fields_json, cut_off)
-        tokens = inquiry.input_tokens(lead.fields_json) + draft.max_output_tokens
-        ticket = await door.enter(tokens, rules.closed)
+        weight = inquiry.weight(lead.fields_json, draft.max_output_tokens)
+        ticket = await door.enter(weight, rules.closed)
         if ticket is None:
             return
         try:
@@ -120,7 +120,8 @@ class LeadChunk(SharedChunk):
         """Note that the provider refused all of us, which does not count as a try of this lead."""
         door = self.inquiry.analysing.door
         if isinstance(error, RateLimited):
-            door.refused(ticket, error.retry_after, getattr(error, "quota", Quota()))
+            quota = getattr(error, "quota", None)  # some refusals tell what is left of the limits
+            door.refused(ticket, error.retry_after, quota if isinstance(quota, Quota) else Quota())
         else:
             door.failed()
         if isinstance(error, Unavailable) and attempt.number >= MOST_ATTEMPTS:

@@ -85,6 +85,10 @@ class Inquiry:
         """Return about how many tokens a question has."""
         return self._same + len(lead.encode(errors="replace")) // 4
 
+    def weight(self, lead: str, longest: int) -> int:
+        """Return what a question weighs against OpenAI's limit of tokens: the larger of what it has and may bring."""
+        return max(self.input_tokens(lead), longest)
+
     def reserve(self, lead: str, longest: int, *, batch: bool = False) -> int:
         """Return what a question may cost, in millionths; ``longest``: tokens that its answer may have."""
         return self.analysing.cost(self.input_tokens(lead), longest, batch=batch)

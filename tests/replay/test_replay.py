@@ -33,6 +33,12 @@ EXPECTED = {
     "calls_hung_up",
     "calls_continued_first_run",
     "calls_continued_last_run",
+    "leads_live",
+    "leads_batches",
+    "leads_cancelled",
+    "leads_failed",
+    "leads_continued_first_run",
+    "leads_continued_last_run",
 }
 
 
