@@ -100,14 +100,13 @@ class SharedChunk(ABC):
     async def _claim(self) -> None:
         """Claim more targets; when none is due, none of this chunk's will be asked for again."""
         wanted = min(self.at_once, self._room)
-        self._room -= wanted
         if wanted > 0 and not self.rules.stopped.is_set():
             key, claims = self.order.campaign.key, self.tools.store.claims
             fence, now = self.rules.fence, self.tools.clock()
             found = await in_thread(claims.claim, key, self.order.number, fence, wanted, now)
-            if len(found) < wanted:
-                self._room = 0
             await self._take(found)
+            # Only now: a lane that finds no room and nothing in the queue goes home.
+            self._room = self._room - wanted if len(found) == wanted else 0
 
     async def _take(self, targets: Sequence[ClaimedTarget]) -> None:
         if targets:

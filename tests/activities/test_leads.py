@@ -211,6 +211,24 @@ async def test_a_large_chunk_claims_its_leads_little_by_little(
     assert most <= 10 + 2  # those that the other lanes are still asking about
 
 
+async def test_all_lanes_take_part_in_the_last_leads_of_a_chunk(
+    leads: LeadOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lead_chunk, "SLICE", 10)
+    leads.new_analysis(20)
+    await leads.fetch()
+    leads.oracle.slowness = 0.05
+    at_once: list[int] = []
+
+    def says(question: Question) -> Reply:
+        at_once.append(leads.oracle.in_flight)
+        return good()
+
+    leads.oracle.says = says
+    await leads.ask(size=20, lanes=5)
+    assert max(at_once[12:]) == 5
+
+
 async def test_a_worker_that_was_cut_off_and_its_successor_store_one_answer_for_each_lead(leads: LeadOffice) -> None:
     leads.new_analysis(20)
     await leads.fetch()
