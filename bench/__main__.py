@@ -13,6 +13,8 @@ import typer
 from bench.first_contact import first_contact as measure_first_contact
 from bench.imports import imports as measure_imports
 from bench.lanes import lanes_use as measure_lanes
+from bench.leads import Scene
+from bench.leads import leads as measure_leads
 from bench.memory import memory as measure_memory
 from bench.pace import pace as measure_pace
 from bench.pause import pause as measure_pause
@@ -134,6 +136,31 @@ def sharing(
 ) -> None:
     """Four campaigns on an account with 5 calls at once, 1 start a second and 2 campaigns at once."""
     run(measure_sharing(time_scale=time_scale, workers=workers, database_url=database_url), as_json)
+
+
+@app.command("leads")
+def leads(  # noqa: PLR0913 - an argument for each option
+    *,
+    rows: Annotated[str, typer.Option(help="Sizes of the workbooks, with commas between.")] = "10000",
+    requests_per_minute: Annotated[int, typer.Option(help="The AI's limit; 0 is without.")] = 10_000,
+    tokens_per_minute: Annotated[int, typer.Option(help="The AI's limit; 0 is without.")] = 10_000_000,
+    bad: float = 0.02,
+    workers: int = 1,
+    kills: Annotated[int, typer.Option(help="Workers killed meanwhile.")] = 0,
+    faults: Annotated[str, typer.Option(help='JSON by vendor, such as {"openai": {"server_error": 0.05}}.')] = "{}",
+    again: Annotated[bool, typer.Option(help="Run the same file a second time.")] = True,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Share of the AI's limits that an analysis of leads uses, requests to the CRM, and memory of the worker."""
+    scene = Scene(
+        requests_per_minute=requests_per_minute or None,
+        tokens_per_minute=tokens_per_minute or None,
+        workers=workers,
+        faults=json.loads(faults),
+        database_url=database_url,
+    )
+    run(measure_leads(scene, sizes=sizes(rows), bad=bad, kills=kills, again=again), as_json)
 
 
 def sizes(text: str) -> tuple[int, ...]:
