@@ -38,6 +38,7 @@ def accounts(base_url: str, *, secret: bool = True, key: str = "good") -> dict[s
         "beta": {"provider": "retell"},
         "gamma": {"provider": "elevenlabs", "phone_number_id": "phnum_1", "from_number": None, **kept},
         "delta": {"provider": "exotel", "sid": "s", "api_key": "k", **kept},
+        "epsilon": {"provider": "openai", "from_number": None},
         "zeta": {
             "provider": "salesforce",
             "from_number": None,
@@ -61,6 +62,7 @@ async def test_an_account_of_each_vendor_is_asked_whether_it_is_accepted(sandbox
         ("beta", "retell", "calls come from +15005550006"),
         ("gamma", "elevenlabs", "calls come from phnum_1"),
         ("delta", "exotel", "calls come from +15005550006"),
+        ("epsilon", "openai", "leads are assessed at 0.25 and 2 per million tokens asked and answered"),
     ):
         finding = looked[f"account {name}"]
         assert (finding.health, finding.detail) == (
