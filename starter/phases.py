@@ -77,7 +77,7 @@ def _counts(spec: CampaignSpec, snapshot: Snapshot, write_errors: int) -> Iterat
 
 def _figures(count: Count, measured: PhaseLine | None, snapshot: Snapshot, *, runs: bool) -> PhaseFigures:
     per_second = measured.leads_per_second if measured else None
-    chunk = measured.average_chunk if measured else None
+    chunk = (measured.average_chunk if measured else None) or None  # no time at all: nobody has measured it
     left = max(0, count.of - count.done)
     return PhaseFigures(
         phase=count.phase,

@@ -22,10 +22,14 @@ def ids_line(plan: LeadPlan) -> Text | None:
         more = plan.repaired - len(plan.repaired_rows)
         also = f" and {more:,} more" if more else ""
         named = f"{'row' if plan.repaired == 1 else 'rows'} {rows}{also}"
-        said.append(f"{plan.repaired:,} ids repaired: their letter case had been lost ({named})")
+        said.append(f"{_ids(plan.repaired)} repaired: letter case had been lost ({named})")
     if plan.completed:
-        said.append(f"{plan.completed:,} ids of 15 characters completed to 18")
+        said.append(f"{_ids(plan.completed)} of 15 characters completed to 18")
     return Text("\n".join(said), "green") if said else None
+
+
+def _ids(n: int) -> str:
+    return f"{n:,} {'id' if n == 1 else 'ids'}"
 
 
 def question(plan: LeadPlan) -> Table:

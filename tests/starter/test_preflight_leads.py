@@ -112,7 +112,7 @@ def test_what_is_asked_and_what_follows_is_shown(place: Place) -> None:
     assert done.code == 0
     for words in (
         "21 of 22 rows would be assessed",
-        "1 ids repaired: their letter case had been lost (row 22)",
+        "1 id repaired: letter case had been lost (row 22)",
         "invalid lead id",
         "each lead would be asked",
         "score: integer from 0 to 100",
