@@ -160,7 +160,7 @@ def host_of(domain: str | None) -> str:
 
 def _logged_in(login: Login, web: Web) -> Session:
     """Log in once. Without a cause: the library's errors hold whole answers."""
-    web.transport.status = None
+    web.transport.forget()
     try:
         session, instance = login(web)
         if session and instance:

@@ -42,6 +42,10 @@ class Transport(HTTPAdapter):
         self.headers: Mapping[str, str] = {}
         """Of the last answer."""
 
+    def forget(self) -> None:
+        """Forget the last answer."""
+        self.status, self.headers = None, {}
+
     def send(
         self,
         request: requests.PreparedRequest,
@@ -52,7 +56,7 @@ class Transport(HTTPAdapter):
         proxies: dict[str, str] | None = None,
     ) -> requests.Response:
         """Send one request; ``timeout`` is in seconds, None (a login) waits as long as the account says."""
-        self.status, self.headers = None, {}
+        self.forget()
         if self._base is not None:
             asked = urlsplit(request.url or "")
             request.headers["Host"] = str(asked.netloc)
