@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterable
@@ -36,6 +37,8 @@ from clarion.settings import Account
 
 API = "https://api.openai.com"
 PAGE_SIZE = 100
+THINKING = 12.0
+"""Times the account's timeout that an answer may take: a model thinks, and writes as long as it was allowed to."""
 FILE_PATIENCE = 300.0
 """Seconds without a sign of life after which a file on its way is given up."""
 
@@ -52,7 +55,7 @@ async def open_openai(account: Account) -> OpenAiAnalyst:
         max_retries=0,
         http_client=DefaultAioHttpClient(
             limits=httpx2.Limits(max_connections=CONNECTIONS),
-            timeout=httpx2.Timeout(account.timeout, connect=min(LONGEST_CONNECT, account.timeout / 2)),
+            timeout=httpx2.Timeout(account.timeout, connect=_connecting(account.timeout)),
             trust_env=False,
             follow_redirects=False,
         ),
@@ -71,24 +74,27 @@ class OpenAiAnalyst(Analyst):
 
     def __init__(self, account: Account, client: AsyncOpenAI, base_url: str) -> None:
         self._timeout = account.timeout
+        self._patience = httpx2.Timeout(self.timeout, connect=_connecting(account.timeout))
+        self._file_patience = httpx2.Timeout(max(FILE_PATIENCE, self.timeout), connect=LONGEST_CONNECT)
         self._client = client
         self._base = base_url
 
     @property
     def timeout(self) -> float:
-        """Seconds after which a request is given up."""
-        return self._timeout
+        """Seconds after which a question is given up."""
+        return self._timeout * THINKING
 
     async def ask(self, question: Question) -> Reply:
         """Ask once. Raises RateLimited, Unavailable, AccountBroken, Rejected or Slow."""
         body = request_body(question)
         weight = max(question.max_output_tokens, (len(question.instructions) + len(question.lead)) // 4)
         try:
-            answer = await self._answer(
-                self._client.post("/responses", cast_to=httpx2.Response, body=body), tokens=weight
+            request = self._client.post(
+                "/responses", cast_to=httpx2.Response, body=body, options={"timeout": self._patience}
             )
+            answer = await self._answer(request, within=self.timeout, tokens=weight)
         except _TooLate:
-            raise Slow(f"OpenAI did not answer within {self._timeout:g} seconds.") from None
+            raise Slow(f"OpenAI did not answer within {self.timeout:g} seconds.") from None
         return reply(read_body(answer.content), read_quota(answer.headers))
 
     async def upload(self, name: str, questions: Iterable[Question]) -> str:
@@ -101,9 +107,9 @@ class OpenAiAnalyst(Analyst):
                 file=(f"{name.replace('/', '_')}.jsonl", file, "application/jsonl"),
                 purpose="batch",
                 expires_after={"anchor": "created_at", "seconds": KEPT_SECONDS},
-                timeout=self._patience_with_files(),
+                timeout=self._file_patience,
             )
-            answer = await self._answer(request, hurried=False, one_only=True)
+            answer = await self._answer(request, within=math.inf, one_only=True)
         return _read(File, answer.http_response.content).id
 
     async def submit(self, name: str, file: str) -> BatchWord:
@@ -172,11 +178,11 @@ class OpenAiAnalyst(Analyst):
         return _read(Batch, (await self._answer(request, knows_none=frozenset({404}))).content)
 
     async def _content(self, file: str) -> AsyncIterator[bytes]:
-        opening = self._client.files.with_streaming_response.content(file, timeout=self._patience_with_files())
+        opening = self._client.files.with_streaming_response.content(file, timeout=self._file_patience)
         async with AsyncExitStack() as stack:
             try:
                 request = stack.enter_async_context(opening)
-                answer = await self._answer(request, hurried=False, knows_none=frozenset({404}))
+                answer = await self._answer(request, within=math.inf, knows_none=frozenset({404}))
             except NotFound:
                 return
             try:
@@ -185,26 +191,23 @@ class OpenAiAnalyst(Analyst):
             except httpx2.HTTPError:
                 raise Unavailable("The connection to OpenAI broke before a file had come.") from None
 
-    def _patience_with_files(self) -> httpx2.Timeout:
-        return httpx2.Timeout(max(FILE_PATIENCE, self._timeout), connect=LONGEST_CONNECT)
-
     async def _answer(
         self,
         request: Awaitable[T],
         *,
-        hurried: bool = True,
+        within: float | None = None,
         tokens: int = 0,
         one_only: bool = False,
         knows_none: frozenset[int] = frozenset(),
     ) -> T:
-        """Return a 2xx answer, within the account's timeout where ``hurried``.
+        """Return a 2xx answer, ``within`` so many seconds, usually the account's timeout.
 
         Raises NotFound for statuses in ``knows_none``, else a ProviderError, and without a cause: the SDK's errors hold
         the whole request, the lead and the key with it.
         """
         failure: ProviderError | NotFound
         try:
-            async with asyncio.timeout(self._timeout if hurried else None):
+            async with asyncio.timeout(within or self._timeout):
                 return await request
         except APIStatusError as error:
             failure = _refused(error, tokens, one_only=one_only)
@@ -221,6 +224,10 @@ class OpenAiAnalyst(Analyst):
                 raise
             failure = Unavailable("The connection to OpenAI is closed: this process is ending.")
         raise failure
+
+
+def _connecting(timeout: float) -> float:
+    return min(LONGEST_CONNECT, timeout / 2)
 
 
 class _TooLate(Unavailable):

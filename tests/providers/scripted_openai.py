@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from clarion.providers.lead_ports import Question
-from clarion.providers.openai import OpenAiAnalyst, open_openai
+from clarion.providers.openai import THINKING, OpenAiAnalyst, open_openai
 from clarion.settings import Account, Provider
 from tests.providers.scripted_twilio import Step, says
 
@@ -77,12 +77,13 @@ async def scripted_openai(*script: Step) -> AsyncIterator[ScriptedOpenAi]:
         await runner.cleanup()
 
 
-def account(base_url: str | None, *, patience: float = 5.0) -> Account:
-    return Account(provider=Provider.OPENAI, auth_token=SecretStr(KEY), base_url=base_url, timeout=patience)
+def account(base_url: str | None, *, patience: float = 60.0) -> Account:
+    """Return an account that waits so many seconds for an answer to a question."""
+    return Account(provider=Provider.OPENAI, auth_token=SecretStr(KEY), base_url=base_url, timeout=patience / THINKING)
 
 
 @asynccontextmanager
-async def analyst_of(*script: Step, patience: float = 5.0) -> AsyncIterator[tuple[OpenAiAnalyst, ScriptedOpenAi]]:
+async def analyst_of(*script: Step, patience: float = 60.0) -> AsyncIterator[tuple[OpenAiAnalyst, ScriptedOpenAi]]:
     async with scripted_openai(*script) as vendor:
         analyst = await open_openai(account(vendor.url, patience=patience))
         try:

@@ -298,14 +298,14 @@ async def test_a_file_takes_as_long_as_it_takes_while_it_comes() -> None:
     async def slowly(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
         await answer.prepare(request)
-        for number in range(8):
+        for number in range(12):
             await answer.write(line(f"7.{number}.1", response()).encode() + b"\n")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         return answer
 
     shown = batch("completed", output_file_id="file-out")
-    async with analyst_of(says(200, shown), slowly, patience=0.2) as (analyst, _):
-        assert len(await all_of(analyst)) == 8
+    async with analyst_of(says(200, shown), slowly, patience=12.0) as (analyst, _):
+        assert len(await all_of(analyst)) == 12
 
 
 async def test_results_are_read_in_flat_memory() -> None:

@@ -16,7 +16,7 @@ from clarion.domain.assessment import answer_schema, read_answer
 from clarion.domain.errors import NotFound
 from clarion.domain.target import Outcome
 from clarion.providers.lead_ports import BatchLine, BatchStage, BatchWord, Question, Slow
-from clarion.providers.openai import OpenAiAnalyst, open_openai
+from clarion.providers.openai import THINKING, OpenAiAnalyst, open_openai
 from clarion.providers.ports import AccountBroken, RateLimited, Rejected, Unavailable
 from clarion.sandbox.faults import Faults
 from clarion.sandbox.openai.settings import OpenAiSettings
@@ -45,9 +45,11 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @asynccontextmanager
 async def analyst_at(
-    sandbox: Sandbox, *, key: str = "sk-of-ours", patience: float = 5.0
+    sandbox: Sandbox, *, key: str = "sk-of-ours", patience: float = 60.0
 ) -> AsyncIterator[OpenAiAnalyst]:
-    account = Account(provider=Provider.OPENAI, auth_token=SecretStr(key), base_url=sandbox.url, timeout=patience)
+    account = Account(
+        provider=Provider.OPENAI, auth_token=SecretStr(key), base_url=sandbox.url, timeout=patience / THINKING
+    )
     analyst = await open_openai(account)
     yield analyst
     await analyst.close()
