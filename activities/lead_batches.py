@@ -108,7 +108,7 @@ class LeadBatches(LeadErrand):
             found = await self._analyst.find(self._name(row), row.filled_at - CLOCK_SLACK)
         try:
             word = found or await self._begin(row, file, looked_at)
-        except Rejected as error:
+        except (Rejected, NotFound) as error:
             await self._end(row, f"it could not be begun: {error}")
             return
         await self._note_submitted(row, word)
@@ -181,10 +181,14 @@ class LeadBatches(LeadErrand):
 
     async def _collect(self, row: BatchRow, word: BatchWord) -> None:
         """Take in what has come of a batch that has ended; again, after a crash in between, it does no harm."""
-        async for slice_ in in_slices(self._analyst.results(word.reference)):
-            await take_in(self.tools, self.inquiry, self.key, slice_)
-            self.go_on()
-        await self._end(row, word.detail or word.status)
+        told = word.detail or word.status
+        try:
+            async for slice_ in in_slices(self._analyst.results(word.reference)):
+                await take_in(self.tools, self.inquiry, self.key, slice_)
+                self.go_on()
+        except NotFound as error:
+            told = f"its results are gone: {error}"
+        await self._end(row, told)
 
     async def _end(self, row: BatchRow, detail: str) -> None:
         """Close a batch; what it leaves over is asked live."""

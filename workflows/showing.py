@@ -10,7 +10,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import CampaignInput, CampaignState, Snapshot
-    from clarion.domain.campaign import CampaignStatus
+    from clarion.domain.campaign import CampaignStatus, Channel
     from clarion.domain.target import TargetState
 
 STATUS = SearchAttributeKey.for_keyword("CampaignStatus")
@@ -100,9 +100,23 @@ def details(given: CampaignInput, state: CampaignState) -> str:
         "",
         ", ".join(f"{outcome} {n:,}" for outcome, n in snapshot.outcomes.items()),
         "",
+        *_of_leads(given, snapshot),
         f"as of {moment(snapshot.as_of)} · chunk {state.chunks_started} · run {state.runs}" if snapshot.as_of else "",
     ]
     return "\n".join(lines)
+
+
+def _of_leads(given: CampaignInput, snapshot: Snapshot) -> list[str]:
+    """What of an analysis is still to be done beside asking."""
+    if given.channel is not Channel.LEAD_ANALYSIS:
+        return []
+    left = {
+        "to be fetched": snapshot.unfetched,
+        "in batches": snapshot.in_batches,
+        "to be written back": snapshot.unwritten if given.writes_back else 0,
+    }
+    told = " · ".join(f"{what} {n:,}" for what, n in left.items() if n)
+    return [told, ""] if told else []
 
 
 def _pace(snapshot: Snapshot) -> str:

@@ -147,6 +147,8 @@ class Oracle(Analyst):
     """The call about batches that takes effect, and whose answer never comes."""
     skips: set[str] = field(default_factory=set)
     """Attempts that batches do not come to."""
+    gone: str = ""
+    """The call about batches that finds no file any more."""
     ends_at_once: bool = True
     no_room: int = 0
     """Batches that are refused for now."""
@@ -176,6 +178,8 @@ class Oracle(Analyst):
 
     async def submit(self, name: str, file: str) -> BatchWord:
         self.steps.append("submit")
+        if self.gone == "submit":
+            raise NotFound(file)
         reference = f"batch-{len(self.batches) + 1}"
         word = BatchWord(reference, BatchStage.ENDED if self.ends_at_once else BatchStage.WORKING, "validating")
         if self.no_room:
@@ -202,6 +206,8 @@ class Oracle(Analyst):
 
     async def results(self, reference: str) -> AsyncIterator[BatchLine]:
         self.steps.append("results")
+        if self.gone == "results":
+            raise NotFound(reference)
         for n, question in enumerate(self.batches[reference].lines):
             if n == len(self.batches[reference].lines) // 2:
                 self._die_at("results")

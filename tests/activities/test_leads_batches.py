@@ -148,6 +148,15 @@ async def test_a_batch_that_never_began_or_is_gone_is_asked_live(leads: LeadOffi
     assert leads.books.succeeded == 4
 
 
+@pytest.mark.parametrize("step", ["submit", "results"])
+async def test_a_file_that_is_gone_at_the_provider_is_asked_live(leads: LeadOffice, step: str) -> None:
+    leads.oracle.gone = step
+    await fetched(leads, 4)
+    report = await leads.in_batches()
+    assert (report.snapshot.in_batches, report.halt) == (0, "")
+    assert (await leads.ask()).worked == 4
+
+
 async def test_what_there_is_no_room_for_is_begun_again_later(
     leads: LeadOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from tests.fake_leads import BATCHES, FETCH, LEFT, MISSING, WRITE
 from tests.fakes import BROKEN, DELIVERED, LATER, REFUSED
 from tests.workflows.analysis import analyse
 from tests.workflows.stage import CHUNK, Stage
+from tests.workflows.test_showing import metadata
 from workflows.campaign import CampaignWorkflow
 
 DAY = 86400.0
@@ -197,6 +198,19 @@ async def test_a_pause_leaves_batches_under_way_and_collects_them_after_the_resu
         await play.handle.signal(CampaignWorkflow.resume)
         assert (await play.end()).snapshot.books.succeeded == 10
     assert play.campaign.batches == [10]
+
+
+async def test_the_web_ui_tells_what_goes_on_beside_the_lanes(stage: Stage) -> None:
+    async with analyse(stage, *[[DELIVERED]] * 10, [LEFT, DELIVERED], mode="batch", writes_back=True) as play:
+        await play.into_the_batches()
+        await play.ask(CampaignWorkflow.pause_now)
+        assert "in batches 11" in (await metadata(play)).current_details
+        play.campaign.batches_end = True
+        await play.handle.signal(CampaignWorkflow.resume)
+        await play.end()
+        summaries = {str(event.user_metadata.summary.data, "utf-8").strip('"') for event in await play.events()}
+    assert {"fetch leads", "batches", "write back"} <= summaries
+    assert any(summary.startswith("chunk 1 · ") and summary.endswith(" leads") for summary in summaries)
 
 
 async def test_cancelling_ends_batches_early_and_keeps_what_has_come(stage: Stage) -> None:
