@@ -87,7 +87,7 @@ class _Bucket:
             self._refill(now)
             self._last = max(self._turn(min(cost, self._limit), reserve), now - CATCH_UP)
             self._cost = cost
-            self._level -= cost
+            self._level = max(self._level - cost, -self._limit)
 
     def learn(self, now: float, start: float, spent: float, report: Report) -> None:
         """Take over what an answer says of the moment its question arrived, when ``spent`` had been spent by us.
@@ -103,7 +103,8 @@ class _Bucket:
         self._rate = limit / (DAY if used > 0 and reset / used * limit > DAY / 2 else MINUTE)
         since = self.spent - spent - self._rate * (now - start)
         self._limit, self._newest, self._at = limit, start, now
-        self._level = min(float(remaining), limit) - max(since, 0.0)
+        # However wrong our idea of a question's tokens is, its debt is paid within one more whole limit.
+        self._level = max(min(float(remaining), limit) - max(since, 0.0), -limit)
 
     def empty(self, now: float, start: float) -> None:
         """Take over that there was not enough left."""

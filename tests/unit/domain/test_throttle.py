@@ -172,6 +172,15 @@ def test_a_refusal_that_does_not_say_which_limit_empties_the_scarcer_one() -> No
     assert throttle.room(6.0, 20_000.0) > 0
 
 
+def test_a_debt_of_tokens_is_paid_within_a_whole_limit() -> None:
+    throttle = Throttle(start=50)
+    first = throttle.started(0.0, 10**6)
+    for _ in range(10):
+        throttle.started(0.0, 10**6)
+    throttle.answered(first, 0.5, None, (60_000, 50_000, 10.0))
+    assert throttle.room(125.0, 1000.0) == 0
+
+
 REPORT = st.none() | st.tuples(st.integers(-5, 10**6), st.integers(-5, 10**6), st.floats(0, 10**5))
 
 
