@@ -15,10 +15,11 @@ from clarion.domain.target import Outcome, TargetState
 from clarion.store.call_rows import clipped
 from clarion.store.database import Database, storable
 from clarion.store.lead_rows import leave_to_lanes, put_into_batch
+from clarion.store.lead_schema import batches, leads
 from clarion.store.ledger import budget_spent, may_return_money
 from clarion.store.posting import Posting
 from clarion.store.rows import CampaignRow, TargetKey
-from clarion.store.schema import batches, leads, targets
+from clarion.store.schema import targets
 from clarion.store.sweeps import BULK
 
 PAGE = 500

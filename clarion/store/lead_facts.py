@@ -9,7 +9,8 @@ from sqlalchemy import and_, select
 from clarion.domain.attempt import AttemptId
 from clarion.store.call_rows import MILLION
 from clarion.store.database import Database
-from clarion.store.schema import assessments, batches, campaigns, leads
+from clarion.store.lead_schema import assessments, batches, leads
+from clarion.store.schema import campaigns
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from clarion.domain.lead import LeadValue
 from clarion.domain.target import TargetState
 from clarion.store.call_rows import MILLION
 from clarion.store.lead_rows import read_answer, read_fields
-from clarion.store.schema import assessments, attempts, charged, leads, targets
+from clarion.store.lead_schema import assessments, leads
+from clarion.store.schema import attempts, charged, targets
 from clarion.store.statements import PreparedSelect
 
 

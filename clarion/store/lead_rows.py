@@ -8,15 +8,27 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ClauseElement, Connection, Row, bindparam, delete, false, insert, select, true, update
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    false,
+    insert,
+    literal_column,
+    select,
+    true,
+    update,
+)
 
 from clarion.domain.assessment import AnswerValue, Assessment
 from clarion.domain.attempt import NEVER, AttemptId
 from clarion.domain.lead import LeadValue
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.database import insert_into, storable
+from clarion.store.lead_schema import assessments, lead_counts, leads
 from clarion.store.rows import AttemptRow, TargetRow
-from clarion.store.schema import assessments, lead_counts, leads
 from clarion.store.statements import Prepared, PreparedSelect
 
 FETCH = "fetch"
@@ -33,6 +45,9 @@ class What(StrEnum):
     INPUT_TOKENS = "input_tokens"
     OUTPUT_TOKENS = "output_tokens"
 
+
+SETTLING = [literal_column(f"'{outcome}'") for outcome in (Outcome.ASSESSED, Outcome.REFUSED, Outcome.FILTERED)]
+"""Outcomes of a question that would come again if it was asked again."""
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -81,8 +96,8 @@ _LEAVE_TO_LANES = Prepared(
 _FORGET = Prepared(("of_campaign", "of_position"), lambda _: delete(leads).where(_this_lead, leads.c.fields.is_(None)))
 _LATEST = PreparedSelect(
     ("tenant",),
-    select(assessments.c.key, assessments.c.attempt)
-    .where(assessments.c.tenant == bindparam("tenant"), assessments.c.answer.is_not(None))
+    select(assessments.c.key, assessments.c.attempt, assessments.c.outcome)
+    .where(assessments.c.tenant == bindparam("tenant"), assessments.c.outcome.in_(SETTLING))
     .order_by(assessments.c.key, assessments.c.at),
     assessments.c.key,
 )
@@ -107,6 +122,19 @@ class FetchedRow:
     """Epoch seconds."""
     assessment: str | None = None
     """The attempt that has answered the same question before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An attempt that has settled the same question before."""
+
+    attempt: str
+    outcome: Outcome
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether there is an answer to be used again; otherwise the AI declined, and would again."""
+        return self.outcome is Outcome.ASSESSED
 
 
 def is_unfetched(target: TargetRow | None) -> bool:
@@ -164,9 +192,12 @@ def forget_lead(connection: Connection, campaign_key: int, position: int) -> Non
     _FORGET.run(connection, [(campaign_key, position)])
 
 
-def latest_answers(connection: Connection, tenant: str, keys: Collection[str]) -> dict[str, str]:
-    """Find the attempts that have answered some questions before, by question; of several the last."""
-    return {row.key: row.attempt for row in _LATEST.fetch(connection, (tenant,), keys)}
+def latest_answers(connection: Connection, tenant: str, keys: Collection[str]) -> dict[str, Earlier]:
+    """Find what settled some questions before, by question: the last answer, or without any the last refusal."""
+    found: dict[str, Earlier] = {}
+    for row in sorted(_LATEST.fetch(connection, (tenant,), keys), key=lambda row: row.outcome == Outcome.ASSESSED):
+        found[row.key] = Earlier(row.attempt, Outcome(row.outcome))
+    return found
 
 
 def read_questions(

@@ -14,7 +14,8 @@ from clarion.domain.assessment import AnswerValue
 from clarion.domain.errors import NotFound
 from clarion.store.call_rows import MILLION
 from clarion.store.lead_rows import What, read_answer, read_counts
-from clarion.store.schema import assessments, attempts, campaigns, charged, leads
+from clarion.store.lead_schema import assessments, leads
+from clarion.store.schema import attempts, campaigns, charged
 from clarion.store.specs import parsed_spec
 
 AT_ONCE = 2_000

@@ -14,6 +14,7 @@ from clarion.domain.target import Outcome, SkipReason, TargetState
 from clarion.store.database import Database, storable
 from clarion.store.lead_lines import LeadLine, read_lines
 from clarion.store.lead_rows import (
+    Earlier,
     FetchedRow,
     What,
     add_counts,
@@ -25,17 +26,20 @@ from clarion.store.lead_rows import (
     read_counts,
     read_questions,
 )
+from clarion.store.lead_schema import assessments, leads
+from clarion.store.lead_schema import unwritten as is_unwritten
 from clarion.store.lead_totals import LeadTotals, sum_up
 from clarion.store.phases import Phase, PhaseLine, add_phase, read_phases
 from clarion.store.posting import Posting
 from clarion.store.rows import TargetKey, TargetRow
-from clarion.store.schema import assessments, leads, targets
-from clarion.store.schema import unwritten as is_unwritten
+from clarion.store.schema import targets
 from clarion.store.specs import parsed_spec
 from clarion.store.statements import Prepared
 
 NO_LEAD = "the CRM knows no lead with this id, or does not show it to us"
 IN_THE_BIN = "the lead lies in the recycle bin of the CRM"
+_SETTLED = {True: TargetState.SUCCEEDED, False: TargetState.FAILED}
+"""Where a lead stands whose question was settled before, by whether there is an answer."""
 IS_CUSTOMER = "the lead has been converted"
 
 
@@ -67,7 +71,7 @@ class Kept:
     fetched: int = 0
     """All that the CRM has, the next and the last among them."""
     reused: int = 0
-    """Answered before, and so done."""
+    """Answered or refused before, and so done."""
     not_found: int = 0
     converted: int = 0
     """Skipped because they have been converted."""
@@ -136,8 +140,8 @@ class Leads:
     def keep(self, key: int, found: Sequence[Fetched], now: float, *, fresh: bool) -> Kept:
         """Take in what the CRM said about leads that nobody has fetched before; about others nothing happens.
 
-        Without ``fresh``, a lead takes the answer that the same question has had before. A converted one is skipped
-        unless its campaign wants those, too.
+        Without ``fresh``, a lead takes what the same question has come to before, an answer or a refusal. A
+        converted one is skipped unless its campaign wants those, too.
         """
         counts: Counter[str] = Counter()
         rows: list[FetchedRow] = []
@@ -155,8 +159,9 @@ class Leads:
                 answered = known.get(lead.question_key or "")
                 counts[_settle(posting, target, lead, answered)] += 1
                 fields = storable(lead.fields_json)
-                reused = answered if target.state == TargetState.SUCCEEDED else None
-                rows.append(FetchedRow(key, position, fields, lead.question_key, now, reused))
+                reused = answered if answered and target.state == TargetState.SUCCEEDED else None
+                attempt = reused.attempt if reused else None
+                rows.append(FetchedRow(key, position, fields, lead.question_key, now, attempt))
             insert_leads(connection, rows)
             there = counts.total() - counts["not_found"]
             add_counts(connection, key, {What.FETCHED: there, What.REUSED: counts["reused"]})
@@ -266,14 +271,14 @@ class Leads:
             return [Wanted(*row) for row in found]
 
 
-def _known(posting: Posting, key: int, new: Collection[Fetched]) -> dict[str, str]:
+def _known(posting: Posting, key: int, new: Collection[Fetched]) -> dict[str, Earlier]:
     if not new:
         return {}
     keys = {lead.question_key for lead in new if lead.question_key is not None}
     return latest_answers(posting.connection, posting.campaigns[key].tenant, sorted(keys))
 
 
-def _settle(posting: Posting, target: TargetRow, lead: Fetched, answered: str | None) -> str:
+def _settle(posting: Posting, target: TargetRow, lead: Fetched, answered: Earlier | None) -> str:
     """Put a lead where it stands once it was fetched, and return in a word where that is."""
     spec = parsed_spec(posting.campaigns[target.campaign_key].spec).lead
     if lead.fields_json is None or lead.question_key is None:
@@ -287,8 +292,11 @@ def _settle(posting: Posting, target: TargetRow, lead: Fetched, answered: str | 
         posting.event(*target.key, "skipped", IS_CUSTOMER)
         return "converted"
     if answered is not None:
-        posting.move(target, TargetState.SUCCEEDED, Outcome.ASSESSED, NEVER)
-        posting.event(*target.key, Outcome.ASSESSED, f"attempt {answered} has answered the same question before")
+        told = "answered" if answered.is_answer else answered.outcome.value
+        why = f"the same question was {told} before (attempt {answered.attempt})"
+        target.detail = None if answered.is_answer else why
+        posting.move(target, _SETTLED[answered.is_answer], answered.outcome, NEVER)
+        posting.event(*target.key, answered.outcome, why)
         return "reused"
     posting.move(target, TargetState.PENDING, None, posting.now)
     return "fetched"

@@ -25,7 +25,8 @@ from clarion.domain.template import MissingVariable, Template
 from clarion.domain.window import TARGET, next_opening
 from clarion.store.database import storable
 from clarion.store.lead_rows import encode, read_answer, read_fields
-from clarion.store.schema import assessments, leads, targets
+from clarion.store.lead_schema import assessments, leads
+from clarion.store.schema import targets
 from clarion.store.statements import PreparedSelect
 
 _ENDED = select(

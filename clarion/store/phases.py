@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ClauseElement, Connection, case, select
 
 from clarion.store.database import insert_into
-from clarion.store.schema import phases
+from clarion.store.lead_schema import phases
 from clarion.store.statements import Prepared
 
 

@@ -17,18 +17,17 @@ from clarion.domain.target import Outcome, TargetState
 from clarion.store.claims import claimable
 from clarion.store.feeding import awaits_rows
 from clarion.store.lead_rows import What, read_counts
+from clarion.store.lead_schema import leads, unwritten
 from clarion.store.schema import (
     TICK_SECONDS,
     attempts,
     books,
     calls,
     campaigns,
-    leads,
     of_attempt,
     placed,
     targets,
     ticks,
-    unwritten,
 )
 from clarion.store.specs import parsed_spec
 

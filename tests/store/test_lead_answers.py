@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from clarion.domain.attempt import AttemptId
 from clarion.domain.target import Outcome
 from clarion.store.entries import Intend, Record, Refusal, TooEarly
+from clarion.store.lead_schema import assessments
 from clarion.store.leads import Kept, LeadUsage
-from clarion.store.schema import assessments
 from tests.store.lead_scene import (
     PRICE,
     another,
@@ -81,7 +81,7 @@ def test_a_question_that_was_answered_is_not_asked_again(leads: Scene) -> None:
     opened = leads.open_chunk()
     first, second = ask(leads, opened), ask(leads, opened)
     answer(leads, first, score=80)
-    fail(leads, second, Outcome.REFUSED)
+    fail(leads, second, Outcome.TRUNCATED)
     other = another(leads, 3)
     assert fetch(other, [1, 2, 3]) == Kept(fetched=3, reused=1)
     assert [other.state(n) for n in (1, 2, 3)] == [("succeeded", "assessed"), ("pending", None), ("pending", None)]
@@ -90,6 +90,22 @@ def test_a_question_that_was_answered_is_not_asked_again(leads: Scene) -> None:
     assert (line.answer, line.reused, line.cost, line.input_tokens) == ({"score": 80}, True, 0.0, 0)
     assert other.store.leads.usage(other.key).reused == 1
     other.books()
+
+
+def test_a_refusal_is_not_asked_for_again_until_somebody_wants_it(leads: Scene) -> None:
+    fetch(leads, [1])
+    fail(leads, ask(leads, leads.open_chunk()), Outcome.REFUSED)
+    other = another(leads, 1)
+    assert fetch(other, [1]) == Kept(fetched=1, reused=1)
+    assert other.state(1) == ("failed", "refused")
+    assert "was refused before" in (other.target(1).detail or "")
+    other.books()
+    assert keep(another(leads, 1, "c3"), found(1), fresh=True).reused == 0
+    other.after(1)
+    assert other.store.sweeps.requeue_some(other.key, ("refused",), other.now, other.now) == 1
+    answer(other, ask(other, other.open_chunk()), score=7)
+    assert fetch(another(leads, 1, "c4"), [1]).reused == 1
+    assert other.state(1) == ("succeeded", "assessed")
 
 
 def test_an_answer_is_not_reused_by_others_or_where_fresh_ones_are_wanted(leads: Scene, make_leads: MakeScene) -> None:

@@ -18,7 +18,8 @@ from clarion.domain.target import Outcome, TargetState
 from clarion.store.batches import BatchState
 from clarion.store.claims import ClaimedTarget, OpenChunk
 from clarion.store.entries import Granted, Halt, Intend, Withdraw
-from clarion.store.schema import attempts, leads, targets
+from clarion.store.lead_schema import leads
+from clarion.store.schema import attempts, targets
 from clarion.store.store import Store
 from tests.store.lead_scene import PRICE, answer, fail, found, keep, lost, new_lead_scene, snapshot
 from tests.store.scene import START, Scene

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from clarion.store.schema import metadata
+from clarion.store.lead_schema import leads
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=leads.metadata,
     render_as_batch=True,
     compare_type=True,
 )

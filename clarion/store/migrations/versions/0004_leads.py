@@ -89,14 +89,7 @@ def _add_assessments() -> None:
         sa.Column("batch", sa.Boolean, nullable=False),
         sa.Column("at", sa.Double, nullable=False),
     )
-    answered = sa.text("answer IS NOT NULL")
-    op.create_index(
-        "assessments_by_key",
-        "assessments",
-        ["tenant", "key", "at"],
-        sqlite_where=answered,
-        postgresql_where=answered,
-    )
+    op.create_index("assessments_by_key", "assessments", ["tenant", "key", "at"])
     op.create_index("assessments_of_campaign", "assessments", ["campaign_key"])
 
 
