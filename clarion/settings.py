@@ -44,6 +44,9 @@ NEEDED: Mapping[Provider, tuple[str, ...]] = {
 }
 """What an account must have."""
 
+REACHING_NOBODY = frozenset({Provider.OPENAI, Provider.SALESFORCE})
+"""Vendors that contact nobody: to ask them again does no harm."""
+
 LOGINS: tuple[tuple[str, ...], ...] = (
     ("session_id", "instance_url"),
     ("username", "client_id", "private_key"),
@@ -113,7 +116,11 @@ class Account(BaseModel):
     poll_after: float = Field(
         20.0, gt=0, description="Seconds without a webhook after which the vendor is asked how a call stands."
     )
-    timeout: float = Field(10.0, gt=0, description="Seconds to wait for the provider's answer.")
+    timeout: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds to wait for the provider's answer; 12 times as long for leads and an AI's answers.",
+    )
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -206,7 +213,8 @@ class Settings(BaseSettings):
     @property
     def grace(self) -> float:
         """Seconds before an unknown target is looked up: longer than anything that may still be on its way can take."""
-        slowest = max((account.timeout for account in self.accounts.values()), default=10.0)
+        contacts = (account.timeout for account in self.accounts.values() if account.provider not in REACHING_NOBODY)
+        slowest = max(contacts, default=10.0)
         return self.intent_slack + slowest + self.unknown_grace
 
     def account(self, name: str) -> Account:

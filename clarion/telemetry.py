@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 
-NOISY = ("alembic", "aiohttp", "asyncio", "elevenlabs", "httpcore", "httpx", "retell", "twilio", "uvicorn")
+NOISY = (
+    *("alembic", "aiohttp", "asyncio", "elevenlabs", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "retell"),
+    *("simple_salesforce", "twilio", "urllib3", "uvicorn"),
+)
 
 
 def set_up_logging(level: str) -> None:
