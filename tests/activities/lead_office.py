@@ -51,7 +51,7 @@ GOOD: Mapping[str, object] = {"score": 80, "tier": "A", "reasons": ["is big"], "
 
 
 def lead_id(n: int) -> str:
-    return f"00Q{n:012}AAA"
+    return f"00Q{n:012}EAA"
 
 
 def good(**parts: object) -> Reply:
@@ -254,8 +254,8 @@ class LeadOffice(Office):
         if known:
             self.crm.know(*range(1, leads + 1))
 
-    def analyst(self) -> LeadActivities:
-        """Hire a worker."""
+    def analyst(self, oracle: Analyst | None = None, crm: Crm | None = None) -> LeadActivities:
+        """Hire a worker, with other connections than those to our fakes where some are given."""
         tools = Tools(
             self.store,
             self.ledger,
@@ -265,8 +265,8 @@ class LeadOffice(Office):
             self.clock,
             "worker",
         )
-        analysing = Analysing(self.oracle, PRICE_INPUT, PRICE_OUTPUT, self.throttle)
-        return LeadActivities(tools, {"openai": analysing}, {"salesforce": self.crm})
+        analysing = Analysing(oracle or self.oracle, PRICE_INPUT, PRICE_OUTPUT, self.throttle)
+        return LeadActivities(tools, {"openai": analysing}, {"salesforce": crm or self.crm})
 
     async def fetch(self, seconds: float = 20.0, environment: ActivityEnvironment | None = None) -> LeadReport:
         return await run(self.analyst().fetch_leads, self.errand(seconds), environment)
