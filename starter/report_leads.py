@@ -6,14 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any
-
-from sqlalchemy import Row
 
 from clarion.domain.target import TargetState
 from clarion.store.campaigns import Campaign
 from clarion.store.lead_lines import LeadLine
-from starter.looking import PAGE, Looking
+from starter.looking import PAGE, Looking, View
 from starter.looking_leads import LeadSums, lead_lines, lead_sums
 from starter.phases import LEFT_OUT_LATER
 from starter.progress import Progress
@@ -55,6 +52,19 @@ class Names:
             taken.add(free)
             found.append(free)
         return tuple(found)
+
+
+class _Left(View):
+    """A row without an assessment."""
+
+    row: int
+    address: str | None
+    state: str
+    outcome: str | None
+    detail: str | None
+    attempts: int
+    variables: str | None
+    """Its cells by column, as JSON."""
 
 
 class LeadReport:
@@ -181,10 +191,10 @@ class LeadReport:
                 if state is not TargetState.SKIPPED or row.outcome in LEFT_OUT_LATER:
                     yield [row.row, row.address, row.state, row.outcome, row.detail, row.attempts]
 
-    def _standing(self, state: TargetState) -> Iterator[Row[Any]]:
+    def _standing(self, state: TargetState) -> Iterator[_Left]:
         after = 0
         while rows := self._looking.store.targets.page(self._key, state=state, after=after, limit=PAGE):
-            yield from rows
+            yield from map(_Left.model_validate, rows)
             after = rows[-1].position
 
     def _values(self, line: LeadLine) -> Iterator[object]:
