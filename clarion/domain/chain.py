@@ -95,7 +95,7 @@ def unfetched_phones(then: ThenSpec, fields: Collection[str]) -> Iterator[str]:
 def known_names(columns: Iterable[str], fields: Iterable[str], answers: Iterable[str]) -> list[str]:
     """Return the names that `values_of` gives, for these columns, fields of a lead and answers."""
     names = list(columns)
-    found = [*answers, *map(_dotless, fields), *names, *map(_one_word, names)]
+    found = [*answers, *fields, *names, *map(_one_word, names)]
     return [name for name in dict.fromkeys(found) if name]
 
 
@@ -105,7 +105,7 @@ def values_of(
     """Return what a condition is asked about: columns, then fields of the lead, then answers; later ones go first.
 
     Names that are no single word are known as one, too: the column "First Name" as `first_name`, unless something
-    else has that name, and the field `Owner.Name` as `Owner_Name`. Empty values are left out.
+    else has that name. Empty values are left out.
     """
     cells = {name: cell.strip() for name, cell in columns.items() if cell and not cell.isspace()}
     found: dict[str, object] = {}
@@ -113,7 +113,7 @@ def values_of(
         found.setdefault(_one_word(name), cell)
     found.pop("", None)
     found |= cells
-    found |= {_dotless(name): value for name, value in fields.items() if value is not None and value != ""}
+    found |= {name: value for name, value in fields.items() if value is not None and value != ""}
     found |= answer
     return found
 
@@ -127,10 +127,6 @@ def handed_on(
 
 def _one_word(column: str) -> str:
     return _NOT_A_WORD.sub("_", column.lower()).strip("_")
-
-
-def _dotless(field: str) -> str:
-    return field.replace(".", "_")
 
 
 def _as_text(value: object) -> str:

@@ -27,9 +27,7 @@ USUAL_FIELDS = (
 ALWAYS_FETCHED = ("Id", "IsConverted")
 """Fields of every lead that are fetched without being named, and are no part of a question."""
 
-FIELD = r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$"
-
-_FIELD = re.compile(FIELD)
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _READ_ONLY = frozenset(
     {"id", "isconverted", "isdeleted", "createddate", "createdbyid", "lastmodifieddate", "lastmodifiedbyid", "name"}
     | {"systemmodstamp", "converteddate", "convertedaccountid", "convertedcontactid", "convertedopportunityid"}
@@ -63,8 +61,6 @@ class LeadSpec(Part):
     def _can_be_written(cls, targets: dict[str, str]) -> dict[str, str]:
         for field in targets:
             _require_field(field)
-            if "." in field:
-                raise refusal(f"{shown(field)} is a field of another object; give fields of the lead itself")
             if field.lower() in _READ_ONLY:
                 raise refusal(f"{shown(field)} cannot be written, as Salesforce sets it by itself; give another field")
         if twin := next(_twins(targets), None):
@@ -97,9 +93,14 @@ class LeadSpec(Part):
 
 
 def _require_field(field: str) -> None:
-    if not _FIELD.fullmatch(field) or len(field) > 255:
+    """Refuse what cannot be a lead's own field; Salesforce's collections know no others."""
+    names = field.split(".")
+    if len(field) > 255 or not all(map(_FIELD.fullmatch, names)):
+        raise refusal(f"{shown(field)} cannot be a field of a lead; give its API name, such as Company or AI_Score__c")
+    if len(names) > 1:
         raise refusal(
-            f"{shown(field)} cannot be a field of a lead; give its API name, such as Company, AI_Score__c or Owner.Name"
+            f"{shown(field)} is a field of another object; give fields of the lead itself, such as {names[0]}Id,"
+            " or a formula field that shows it"
         )
 
 

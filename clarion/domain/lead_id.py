@@ -145,9 +145,7 @@ def _check_object(found: str, raw: str) -> None:
         why = f"it is the id of {name} ({prefix}), not of a lead ({PREFIX}); give the ids of leads"
         raise BadLeadId(raw, SkipReason.WRONG_OBJECT, why)
     if len(found) == 18 and checksum(found[:15]) == found[15:]:
-        why = (
-            f"it is the id of something else ({prefix}), not of a lead ({PREFIX}); give the ids of leads"
-        )
+        why = f"it is the id of something else ({prefix}), not of a lead ({PREFIX}); give the ids of leads"
         raise BadLeadId(raw, SkipReason.WRONG_OBJECT, why)
     if prefix.upper().replace("O", "0") == PREFIX:
         raise _bad(raw, f"it begins with {prefix}, with the letter O; ids of leads begin with {PREFIX}, with two zeros")

@@ -112,7 +112,7 @@ ALL_LEADS: dict[str, object] = {
     "audience": {"file": "leads.xlsx", "sheet": "May", "lead_id": "Lead ID", "time_zone": "tz", "region": "US"},
     "lead": {
         "account": "crm",
-        "fields": ["Name", "Company", "AI_Tier__c", "Owner.Name", "name", "Id", "Phone"],
+        "fields": ["Name", "Company", "AI_Tier__c", "OwnerId", "name", "Id", "Phone"],
         "chunk": 150,
         "converted": True,
         "write_back": {"AI_Score__c": "score", "AI_Tier__c": "tier"},
@@ -224,7 +224,7 @@ def test_a_full_campaign_of_leads_is_read_as_written() -> None:
     spec = parse_spec(ALL_LEADS)
     assert spec.lead is not None
     assert spec.assess is not None
-    assert spec.lead.fields == ("Name", "Company", "Owner.Name", "Phone")
+    assert spec.lead.fields == ("Name", "Company", "OwnerId", "Phone")
     assert spec.lead.write_back == {"AI_Score__c": "score", "AI_Tier__c": "tier"}
     assert (spec.assess.within, spec.assess.mode, spec.limits.concurrency) == (129_600, Mode.AUTO, 500)
     assert list(spec.assess.fields) == ["why", "score", "tier"]
@@ -490,6 +490,11 @@ def then(when: str = "score >= 70", **campaign: object) -> dict[str, object]:
         ({"lead": {"fields": []}}, "lead.fields is a list; give a list of 1 to 200 fields of a Lead"),
         ({"lead": {"fields": ["First Name"]}}, 'lead.fields: "First Name" cannot be a field of a lead; give its API'),
         ({"lead": {"fields": ["Name", "Id;"]}}, 'lead.fields: "Id;" cannot be a field of a lead'),
+        (
+            {"lead": {"fields": ["Name", "Owner.Name"]}},
+            'lead.fields: "Owner.Name" is a field of another object; give fields of the lead itself, such as OwnerId,',
+        ),
+        ({"lead": {"fields": ["Name."]}}, 'lead.fields: "Name." cannot be a field of a lead; give its API name'),
         ({"lead": {"fields": ["Id", "IsConverted"]}}, "lead.fields: Id, IsConverted say nothing about a lead"),
         ({"lead": {"chunk": 2001}}, "lead.chunk is 2001; give a whole number from 1 to 2000"),
         ({"lead": {"writing": True}}, "lead: write_back is missing, so nothing could be written; give a group of"),

@@ -8,7 +8,7 @@ from clarion.domain.assessment import AnswerValue
 from clarion.domain.chain import ThenSpec, handed_on, known_names, values_of
 
 COLUMNS = {"First Name": " Ann ", "Company": "Acme (fair)", "Notes": " ", "score": "7", "###": "x"}
-FIELDS = {"Company": "Acme Ltd", "Owner.Name": "Bo", "Fax": None, "AnnualRevenue": 5e6, "HasOptedOut": False}
+FIELDS = {"Company": "Acme Ltd", "OwnerId": "005x", "Fax": None, "AnnualRevenue": 5e6, "HasOptedOut": False}
 ANSWER: dict[str, AnswerValue] = {
     "score": 82,
     "reasons": ["budget", "timing"],
@@ -25,7 +25,7 @@ def test_answers_go_before_fields_and_fields_before_columns() -> None:
         "company": "Acme (fair)",
         "Company": "Acme Ltd",
         "###": "x",
-        "Owner_Name": "Bo",
+        "OwnerId": "005x",
         "AnnualRevenue": 5e6,
         "HasOptedOut": False,
         **ANSWER,
