@@ -8,12 +8,13 @@ configuration file (``TEMPORAL_ADDRESS``, ``TEMPORAL_NAMESPACE``, TLS, API key),
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clarion.account_contracts import AccountLimits
@@ -34,19 +35,6 @@ class Provider(StrEnum):
     SALESFORCE = "salesforce"
 
 
-NEEDED: Mapping[Provider, tuple[str, ...]] = {
-    Provider.TWILIO: ("auth_token", "sid"),
-    Provider.RETELL: ("auth_token", "from_number"),
-    Provider.ELEVENLABS: ("auth_token", "phone_number_id"),
-    Provider.EXOTEL: ("auth_token", "sid", "api_key", "from_number"),
-    Provider.OPENAI: ("auth_token",),
-    Provider.SALESFORCE: (),
-}
-"""What an account must have."""
-
-REACHING_NOBODY = frozenset({Provider.OPENAI, Provider.SALESFORCE})
-"""Vendors that contact nobody: to ask them again does no harm."""
-
 LOGINS: tuple[tuple[str, ...], ...] = (
     ("session_id", "instance_url"),
     ("username", "client_id", "private_key"),
@@ -54,7 +42,23 @@ LOGINS: tuple[tuple[str, ...], ...] = (
     ("username", "password", "client_id", "client_secret"),
     ("client_id", "client_secret", "domain"),
 )
-"""What a Salesforce account must have, in one of these ways: a session, JWT, SOAP, password, client credentials."""
+"""Ways to log in to Salesforce: a session, JWT, SOAP, password, client credentials."""
+
+NEEDED: Mapping[Provider, tuple[tuple[str, ...], ...]] = {
+    Provider.TWILIO: (("auth_token", "sid"),),
+    Provider.RETELL: (("auth_token", "from_number"),),
+    Provider.ELEVENLABS: (("auth_token", "phone_number_id"),),
+    Provider.EXOTEL: (("auth_token", "sid", "api_key", "from_number"),),
+    Provider.OPENAI: (("auth_token",),),
+    Provider.SALESFORCE: LOGINS,
+}
+"""What an account must have, in one of these ways."""
+
+INCOMPLETE = "incomplete_account"
+"""The kind of pydantic's error about an account that has none of them; its context says what each way lacks."""
+
+REACHING_NOBODY = frozenset({Provider.OPENAI, Provider.SALESFORCE})
+"""Vendors that contact nobody: to ask them again does no harm."""
 
 
 class Account(BaseModel):
@@ -124,16 +128,12 @@ class Account(BaseModel):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        for name in NEEDED[self.provider]:
-            if not getattr(self, name):
-                message = f"an account with {self.provider} needs {name}"
-                raise ValueError(message)
+        lacking = [tuple(name for name in way if not getattr(self, name)) for way in NEEDED[self.provider]]
+        if all(lacking):
+            known = {"provider": self.provider.value, "needs": _either(lacking), "lacking": lacking}
+            raise PydanticCustomError(INCOMPLETE, "an account with {provider} needs {needs}", known)
         if self.provider is Provider.TWILIO and (self.from_number is None) == (self.messaging_service is None):
             message = "give either from_number or messaging_service"
-            raise ValueError(message)
-        if self.provider is Provider.SALESFORCE and self.login is None:
-            ways = "; or ".join(", ".join(names) for names in LOGINS)
-            message = f"an account with salesforce needs {ways}"
             raise ValueError(message)
         return self
 
@@ -238,10 +238,22 @@ def load_settings() -> Settings:
     try:
         return Settings(_env_file=(home / RUNNING_FILE, ".env"))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = "CLARION_" + "__".join(str(part) for part in first["loc"]).upper()
-        message = f"setting {name}: {first['msg']}"
-        raise BadInput(message) from None
+        raise BadInput(_sentence(error.errors(include_input=False, include_url=False)[0])) from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    variable = "CLARION_" + "__".join(str(part) for part in error["loc"]).upper()
+    if error["type"] == INCOMPLETE:
+        known = error["ctx"]
+        names = _either([[f"…__{name.upper()}" for name in way] for way in known["lacking"]])
+        return f"an account with {known['provider']} needs {names.replace('…', variable, 1)}"
+    return f"setting {variable}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _either(ways: Collection[Sequence[str]]) -> str:
+    """Write ways as words, the shortest first, without those that ask for more than another one does."""
+    short = [way for way in sorted(ways, key=len) if not any(set(other) < set(way) for other in ways)]
+    return ", or ".join(" and ".join(filter(None, (", ".join(way[:-1]), way[-1]))) for way in short)
 
 
 def settings_with(**variables: str) -> Settings:

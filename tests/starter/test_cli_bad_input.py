@@ -137,6 +137,34 @@ def test_missing_credentials_are_named(place: Place, monkeypatch: pytest.MonkeyP
     assert_told(place.clarion("list"), "CLARION_ACCOUNTS__MAIN__AUTH_TOKEN")
 
 
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ({"provider": "openai"}, "openai needs CLARION_ACCOUNTS__EXTRA__AUTH_TOKEN\n"),
+        ({"provider": "retell", "auth_token": "t"}, "retell needs CLARION_ACCOUNTS__EXTRA__FROM_NUMBER\n"),
+        (
+            {"provider": "exotel", "sid": "s"},
+            "exotel needs CLARION_ACCOUNTS__EXTRA__AUTH_TOKEN, …__API_KEY and …__FROM_NUMBER\n",
+        ),
+        (
+            {"provider": "salesforce", "username": "u", "password": "hush"},
+            (
+                "salesforce needs CLARION_ACCOUNTS__EXTRA__SECURITY_TOKEN, or …__SESSION_ID and …__INSTANCE_URL, or "
+                "…__CLIENT_ID and …__PRIVATE_KEY, or …__CLIENT_ID and …__CLIENT_SECRET\n"
+            ),
+        ),
+    ],
+)
+def test_what_an_account_lacks_is_named_as_the_variables_to_set(
+    place: Place, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], needed: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"CLARION_ACCOUNTS__EXTRA__{name.upper()}", value)
+    result = place.clarion("list")
+    assert_told(result)
+    assert result.err == f"an account with {needed}"
+
+
 def test_no_secret_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLARION_ACCOUNTS__MAIN__MESSAGING_SERVICE", "MG1")
     result = place.clarion("list")
