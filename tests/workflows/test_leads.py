@@ -141,6 +141,18 @@ async def test_a_workflow_that_was_terminated_goes_on_from_the_store(stage: Stag
     assert state.snapshot.books.succeeded == 30
 
 
+@pytest.mark.parametrize("mode", ["live", "batch"])
+async def test_an_analysis_that_has_ended_is_opened_again_for_its_failures(stage: Stage, mode: str) -> None:
+    async with analyse(stage, *[[DELIVERED]] * 3, [REFUSED, DELIVERED], mode=mode, writes_back=True) as play:
+        assert (await play.end()).snapshot.books.failed == 1
+        again: dict[str, object] = {"campaign": {"tenant": "acme", "campaign_id": play.handle.id, "key": 7}}
+        again |= {"channel": "lead_analysis", "mode": mode, "writes_back": True, "file_ids": (), "reopen": Retry()}
+        play.campaign.statuses.clear()
+        state = await (await stage.start(**again)).result()
+    assert (state.status, state.snapshot.books.succeeded) == (CampaignStatus.COMPLETED, 4)
+    assert len(play.campaign.written) == 4
+
+
 @pytest.mark.parametrize("short_stage", [100], indirect=True)
 async def test_a_long_history_goes_on_in_the_midst_of_fetching(short_stage: Stage) -> None:
     async with analyse(short_stage, *[[DELIVERED]] * 60, lanes=5, chunk_size=2) as play:
