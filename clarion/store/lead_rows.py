@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     ClauseElement,
+    ColumnElement,
     Connection,
     Row,
     bindparam,
@@ -46,7 +47,9 @@ class What(StrEnum):
     OUTPUT_TOKENS = "output_tokens"
 
 
-SETTLING = [literal_column(f"'{outcome}'") for outcome in (Outcome.ASSESSED, Outcome.REFUSED, Outcome.FILTERED)]
+SETTLING: list[ColumnElement[str]] = [
+    literal_column(f"'{outcome}'") for outcome in (Outcome.ASSESSED, Outcome.REFUSED, Outcome.FILTERED)
+]
 """Outcomes of a question that would come again if it was asked again."""
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
