@@ -15,8 +15,6 @@ from starter.cli_frame import CampaignId, Json, existing, installation, print_js
 if TYPE_CHECKING:
     from clarion.contracts import Reply
 
-MOST_LANES = 50
-
 Reason = Annotated[str, typer.Option(help="Why, for everybody who looks at the campaign.")]
 
 
@@ -86,7 +84,7 @@ def retry(
 
 def limits(
     campaign_id: CampaignId,
-    concurrency: Annotated[int | None, typer.Option(help="Contacts at once, 1 to 50.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Contacts at once, 1 to 50; leads, 1 to 500.")] = None,
     per_second: Annotated[float | None, typer.Option(help="Contacts in any second.")] = None,
     per_minute: Annotated[float | None, typer.Option(help="Contacts in any minute.")] = None,
     per_hour: Annotated[float | None, typer.Option(help="Contacts in any hour.")] = None,
@@ -94,19 +92,21 @@ def limits(
     as_json: Json = False,
 ) -> None:
     """Change limits while the campaign runs; what is not named stays as it is."""
-    from clarion.contracts import Pacing
-
     rates = {"per_second": per_second, "per_minute": per_minute, "per_hour": per_hour, "budget": budget}
     for name, value in rates.items():
         _require_positive(f"--{name.replace('_', '-')}", value)
-    if concurrency is not None and not 1 <= concurrency <= MOST_LANES:
-        raise BadInput(f"--concurrency {concurrency} is not possible; give a whole number from 1 to {MOST_LANES}")
-    pacing = Pacing(concurrency=concurrency, **rates)
-    if pacing == Pacing():
+    if concurrency is None and not any(rates.values()):
         raise BadInput("say which limit to change, for example --concurrency 10 or --per-second 2.5")
 
     async def work() -> None:
+        from clarion.contracts import Pacing
+        from clarion.domain.campaign import MOST_LANES
+
         async with installation() as opened:
+            most = MOST_LANES[(await opened.campaigns.find(campaign_id)).spec.channel]
+            if concurrency is not None and not 1 <= concurrency <= most:
+                raise BadInput(f"--concurrency {concurrency} is not possible; give a whole number from 1 to {most}")
+            pacing = Pacing(concurrency=concurrency, **rates)
             _answer(await opened.campaigns.set_limits(campaign_id, pacing), campaign_id, as_json=as_json)
 
     run(work())

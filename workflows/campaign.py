@@ -17,7 +17,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from clarion.contracts import Addition, CampaignInput, CampaignState, LaneGrant, Pacing, Reply, Retry, Snapshot
-    from clarion.domain.campaign import CampaignStatus, Channel
+    from clarion.domain.campaign import MOST_LANES, CampaignStatus, Channel
     from workflows import policies
     from workflows.analysing import Analysing
     from workflows.children import start_followers
@@ -133,6 +133,8 @@ class CampaignWorkflow:
         self._refuse_when_over()
         if pacing is None or pacing == Pacing():
             refuse('say which limit, as {"concurrency": 10, "per_second": 2.5}')
+        elif (pacing.concurrency or 0) > (most := MOST_LANES[self.given.channel]):
+            refuse(f"concurrency {pacing.concurrency} is not possible; give a whole number from 1 to {most}")
 
     @workflow.update(description='Try failed targets again. Optional input: {"outcomes": ["undelivered"]}.')
     async def retry_failed(self, retry: Retry | None = None) -> Reply:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import Row, delete, select, update
 
 from clarion.contracts import CampaignRef, Pacing, Snapshot
-from clarion.domain.campaign import CampaignSpec, CampaignStatus, Limits, spacing_of
+from clarion.domain.campaign import MOST_LANES, CampaignSpec, CampaignStatus, Limits, spacing_of
 from clarion.domain.errors import BadInput, NotFound, did_you_mean
 from clarion.domain.problems import sentences
 from clarion.store.creating import add_campaign, id_taken
@@ -221,6 +221,9 @@ def _with_limits(spec: CampaignSpec, pacing: Pacing) -> CampaignSpec:
         limits = Limits(**(spec.limits.model_dump() | changes))
     except ValidationError as error:
         raise BadInput(sentences(error, Limits)) from None
+    most = MOST_LANES[spec.channel]
+    if limits.concurrency > most:
+        raise BadInput(f"concurrency {limits.concurrency} is not possible; give a whole number from 1 to {most}")
     return spec.model_copy(update={"limits": limits})
 
 

@@ -131,6 +131,13 @@ def test_a_campaign_and_the_one_that_follows_it_name_each_other(place: Place) ->
     assert "takes the leads of spring with score >= 70" in place.clarion("show", "spring.then").out
 
 
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize(("lanes", "code"), [(0, 2), (501, 2), (51, 1), (500, 1)])
+def test_more_lanes_may_be_wished_for_than_of_contacts(place: Place, lanes: int, code: int) -> None:
+    told = place.clarion("limits", "spring", "--concurrency", str(lanes))
+    assert (told.code, "1 to 500" in told.err) == (code, code == 2)  # 1: no Temporal answers here
+
+
 def test_targets_and_errors_list_leads(place: Place, found: Analysis) -> None:
     found.fetch(lead(1), None)
     found.fail(Outcome.REFUSED)

@@ -102,6 +102,9 @@ def test_limits_change_one_by_one(make_scene: MakeScene) -> None:
 def test_a_limit_that_cannot_be_is_refused(scene: Scene) -> None:
     with pytest.raises(BadInput, match="per_second"):
         scene.store.campaigns.set_pacing(scene.key, Pacing.model_construct(per_second=float("inf")), scene.now)
+    with pytest.raises(BadInput, match="concurrency 51 is not possible; give a whole number from 1 to 50"):
+        scene.store.campaigns.set_pacing(scene.key, Pacing(concurrency=51, per_second=2), scene.now)
+    assert scene.store.campaigns.get(scene.key).spec.limits.per_second != 2
     with pytest.raises(NotFound):
         scene.store.campaigns.set_pacing(987654321, Pacing(per_second=1), scene.now)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from clarion.contracts import Pacing
 from clarion.domain.attempt import NEVER
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import Outcome, SkipReason
@@ -40,6 +41,10 @@ def test_a_new_lead_waits_to_be_fetched_and_cannot_be_claimed(leads: Scene) -> N
     assert snapshot(leads).unfetched == 5
     assert snapshot(leads).next_due_at is None
     assert leads.store.leads.unfetched(leads.key, 2) == [Wanted(1, lead_id(1)), Wanted(2, lead_id(2))]
+
+
+def test_leads_may_be_asked_about_by_many_lanes(leads: Scene) -> None:
+    assert leads.store.campaigns.set_pacing(leads.key, Pacing(concurrency=500), leads.now).lanes == 500
 
 
 def test_ids_that_stand_twice_are_skipped_with_the_row_of_the_first(leads: Scene) -> None:

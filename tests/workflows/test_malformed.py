@@ -120,6 +120,7 @@ async def test_malformed_updates_are_refused(play: Play) -> None:
     [
         ("set_limits", None, 'say which limit, as {"concurrency": 10, "per_second": 2.5}'),
         ("set_limits", {"speed": 5}, 'say which limit, as {"concurrency": 10, "per_second": 2.5}'),
+        ("set_limits", {"concurrency": 51}, "concurrency 51 is not possible; give a whole number from 1 to 50"),
         ("add_targets", None, 'say which file, as {"file_id": 3}'),
     ],
 )
