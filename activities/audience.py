@@ -81,11 +81,15 @@ class AudienceActivities:
             ) as reader:
                 checker = RowChecker(spec, reader.columns, self._clock())
                 rows = (checker.check(row) for row in reader.rows(skip=reading.rows))
+                began_at = self._clock()
                 for batch in _batches(rows):
                     if reading.stop.is_set():
                         return False
-                    store.importing.add(order.campaign.key, file.id, batch, reading.rows, self._clock())
+                    now = self._clock()
+                    seconds = max(0.0, now - began_at)
+                    store.importing.add(order.campaign.key, file.id, batch, reading.rows, now, seconds=seconds)
                     reading.rows += len(batch)
+                    began_at = self._clock()
         store.files.finish(file, reading.rows, self._clock())
         return True
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities import lead_fetch
+from activities import audience, lead_fetch
+from activities.audience import AudienceActivities
+from clarion.contracts import ImportOrder
 from clarion.domain.campaign import CampaignStatus
 from clarion.providers.lead_ports import CrmError
 from clarion.providers.ports import AccountBroken, RateLimited, Unavailable
@@ -18,6 +22,21 @@ from tests.activities.lead_office import LeadOffice, good, lead_id
 from tests.activities.office import run, temporal
 
 WRITES = {"account": "salesforce", "writing": True, "write_back": {"Fit__c": "score", "Why__c": "reasons"}}
+
+
+async def test_checking_rows_is_a_phase_with_the_time_that_each_batch_took(
+    leads: LeadOffice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "BATCH", 2)
+    leads.new_analysis(0)
+    before = leads.phase(Phase.CHECKED).chunks
+    file = tmp_path / "leads.csv"
+    file.write_text("\n".join(["Lead ID", *map(lead_id, range(1, 5)), "nonsense"]) + "\n")
+    ticks = count(1_000)
+    order = ImportOrder(campaign=leads.campaign, file_id=leads.store.files.keep(leads.key, file))
+    await run(AudienceActivities(leads.store, lambda: float(next(ticks))).import_audience, order)
+    line = leads.phase(Phase.CHECKED)
+    assert (line.leads, line.chunks - before, line.seconds) == (5, 3, 3.0)
 
 
 async def test_leads_are_fetched_chunk_by_chunk_in_the_order_of_the_file(leads: LeadOffice) -> None:
