@@ -19,6 +19,9 @@ from clarion.store.phases import Phase
 MOST_LEADS = 10_000
 """In one batch. More would fit; smaller ones come back one after the other."""
 
+MOST_BYTES, BYTES_OF_A_LEAD = 150_000_000, 4_000
+"""Of one file, and what a lead's fields come to in it: long instructions make smaller batches."""
+
 TOKENS_OF_A_LEAD = 500
 """What the fields of a lead come to, for the money that is set aside."""
 
@@ -83,7 +86,8 @@ class LeadBatches(LeadErrand):
     async def _fill(self) -> None:
         tokens = self.inquiry.input_tokens("") + TOKENS_OF_A_LEAD, self.inquiry.spec.max_output_tokens
         cost = self.inquiry.analysing.cost(*tokens, batch=True)
-        while row := await in_thread(self.tools.store.batches.fill, self.key, MOST_LEADS, cost, self.tools.clock()):
+        most = min(MOST_LEADS, MOST_BYTES // (self.inquiry.same_bytes + BYTES_OF_A_LEAD))
+        while row := await in_thread(self.tools.store.batches.fill, self.key, most, cost, self.tools.clock()):
             self.worked += row.leads
             self.go_on()
             await self._submit(row)
@@ -99,14 +103,14 @@ class LeadBatches(LeadErrand):
     async def _submit(self, row: BatchRow) -> None:
         """Begin a batch that is filled, or find out that somebody has."""
         found, file = None, row.file
-        if file is None:
-            file = await self._analyst.upload(self._name(row), self._questions(row.number))
-            looked_at = self.tools.clock()
-            await in_thread(self.tools.store.batches.note_file, self.key, row.number, file)
-        else:
-            looked_at = self.tools.clock()
-            found = await self._analyst.find(self._name(row), row.filled_at - CLOCK_SLACK)
         try:
+            if file is None:
+                file = await self._analyst.upload(self._name(row), self._questions(row.number))
+                looked_at = self.tools.clock()
+                await in_thread(self.tools.store.batches.note_file, self.key, row.number, file)
+            else:
+                looked_at = self.tools.clock()
+                found = await self._analyst.find(self._name(row), row.filled_at - CLOCK_SLACK)
             word = found or await self._begin(row, file, looked_at)
         except (Rejected, NotFound) as error:
             await self._end(row, f"it could not be begun: {error}")

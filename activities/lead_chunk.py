@@ -13,7 +13,7 @@ from activities.shared_chunk import SharedChunk
 from clarion.domain.attempt import AttemptId, Verdict
 from clarion.domain.target import Outcome
 from clarion.domain.throttle import Ticket
-from clarion.providers.lead_ports import Question, Quota, Slow
+from clarion.providers.lead_ports import Question, Quota, Slow, TooFast
 from clarion.providers.ports import AccountBroken, RateLimited, Rejected, Unavailable
 from clarion.store.claims import ClaimedTarget
 from clarion.store.entries import GiveUp, Intend, Record
@@ -120,8 +120,7 @@ class LeadChunk(SharedChunk):
         """Note that the provider refused all of us, which does not count as a try of this lead."""
         door = self.inquiry.analysing.door
         if isinstance(error, RateLimited):
-            quota = getattr(error, "quota", None)  # some refusals tell what is left of the limits
-            door.refused(ticket, error.retry_after, quota if isinstance(quota, Quota) else Quota())
+            door.refused(ticket, error.retry_after, error.quota if isinstance(error, TooFast) else Quota())
         else:
             door.failed()
         if isinstance(error, Unavailable) and attempt.number >= MOST_ATTEMPTS:

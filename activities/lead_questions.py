@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -80,6 +81,11 @@ class Inquiry:
         """Write a question about a lead, given as JSON; its answer was ``cut_off`` so many times before."""
         longest = min(self.spec.max_output_tokens << min(cut_off, 12), LONGEST_ANSWER)
         return Question(attempt, self.spec.model, self._instructions, lead, self._schema, longest)
+
+    @property
+    def same_bytes(self) -> int:
+        """Bytes that are the same in every question, about."""
+        return len(self._instructions.encode()) + len(json.dumps(self._schema))
 
     def input_tokens(self, lead: str) -> int:
         """Return about how many tokens a question has."""

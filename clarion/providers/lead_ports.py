@@ -9,7 +9,7 @@ from typing import Protocol
 
 from clarion.domain.attempt import Verdict
 from clarion.domain.lead import Lead, LeadValue
-from clarion.providers.ports import ProviderError
+from clarion.providers.ports import ProviderError, RateLimited
 
 
 class Slow(ProviderError):
@@ -103,6 +103,14 @@ class Quota:
     tokens: Allowance | None = None
 
 
+class TooFast(RateLimited):
+    """Refused for its pace, with what the answer said about the limits."""
+
+    def __init__(self, message: str, *, retry_after: float, quota: Quota, code: str | None) -> None:
+        super().__init__(message, retry_after=retry_after, code=code)
+        self.quota = quota
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back for a question: text to be read as an answer, or a verdict why there is none."""
@@ -167,11 +175,11 @@ class Analyst(Protocol):
         ...
 
     async def upload(self, name: str, questions: Iterable[Question]) -> str:
-        """Send the file of a batch; return its id."""
+        """Send the file of a batch; return its id. Raises also Rejected when it is larger than the provider takes."""
         ...
 
     async def submit(self, name: str, file: str) -> BatchWord:
-        """Begin a batch with the file; ``name`` goes along, to find it by."""
+        """Begin a batch with the file; ``name`` goes along, to find it by. Raises also Rejected and NotFound."""
         ...
 
     async def find(self, name: str, since: float) -> BatchWord | None:

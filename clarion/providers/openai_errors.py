@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from clarion.domain.attempt import Verdict
 from clarion.domain.target import Outcome
-from clarion.providers.lead_ports import Quota
+from clarion.providers.lead_ports import Quota, TooFast
 from clarion.providers.lenient import Maybe, Read
-from clarion.providers.ports import AccountBroken, ProviderError, RateLimited, Rejected, Unavailable
+from clarion.providers.ports import AccountBroken, ProviderError, Rejected, Unavailable
 
 ACCOUNT_CODES: Mapping[str, str] = {
     "insufficient_quota": "the account has no credit or has reached its monthly limit; add credit at OpenAI",
@@ -62,14 +62,6 @@ ABOUT_ALL = ("model", "text", "instructions", "max_output_tokens", "store", "met
 
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500
 UNKNOWN, TOO_SLOW, CONFLICT, TOO_LARGE, TOO_EARLY, TOO_MANY = 404, 408, 409, 413, 425, 429
-
-
-class TooFast(RateLimited):
-    """Refused for its pace, with what the answer said about the limits."""
-
-    def __init__(self, message: str, *, retry_after: float, quota: Quota, code: str | None) -> None:
-        super().__init__(message, retry_after=retry_after, code=code)
-        self.quota = quota
 
 
 class ErrorBody(Read):
