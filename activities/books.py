@@ -55,16 +55,23 @@ class BookActivities:
 
     @activity.defn
     async def requeue_failed(self, order: RetryOrder) -> int:
-        """Make failed targets due again; returns how many. Run again after a crash, it goes on where it stopped."""
+        """Make failed targets due again; returns how many. Run again after a crash, it goes on where it stopped.
+
+        Unless certain outcomes are wished for, answers that the CRM has not taken are to be written back again, too.
+        """
         async with as_failures():
             started = activity.info().scheduled_time.timestamp()
-            changed = 0
+            changed = rewritten = 0
             async with beating(lambda: {"requeued": changed}):
                 while n := await in_thread(
                     self._store.sweeps.requeue_some, order.campaign.key, order.retry.outcomes, self._clock(), started
                 ):
                     changed += n
+                if not order.retry.outcomes:
+                    rewritten = await in_thread(self._store.sweeps.rewrite, order.campaign.key)
             detail = f"{changed} failed targets are tried again"
+            if rewritten:
+                detail += f"; answers that are written back again: {rewritten}"
             await in_thread(self._store.events.append, order.campaign.key, self._clock(), "retry", detail)
             return changed
 

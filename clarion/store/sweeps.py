@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 
 from clarion.domain.attempt import NEVER, AttemptId
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.database import Database
-from clarion.store.lead_rows import FETCH, forget_lead
+from clarion.store.lead_rows import FETCH, What, add_counts, forget_lead, read_counts
+from clarion.store.lead_schema import leads
 from clarion.store.posting import Posting
 from clarion.store.rows import TargetKey, TargetRow
 from clarion.store.schema import targets
@@ -48,7 +49,7 @@ def settle_stragglers(posting: Posting, key: int, status: CampaignStatus) -> Non
 
 
 class Sweeps:
-    """Settles, cancels and requeues. Each call changes up to ``BULK`` targets and says how many. Blocking."""
+    """Settles, cancels and requeues, up to ``BULK`` targets in a transaction. Each call says how many. Blocking."""
 
     def __init__(self, database: Database) -> None:
         """Work on ``database``."""
@@ -99,6 +100,31 @@ class Sweeps:
             posting.move(target, TargetState.WAITING, target.outcome, now, reason="retry")
 
         return self._change(campaign_key, failed, requeue, now)
+
+    def rewrite(self, campaign_key: int) -> int:
+        """Let all answers that the CRM has not taken be written back again; returns how many there were.
+
+        It goes through the leads once, so that it ends even while new errors come in.
+        """
+        after = total = 0
+        while refused := self._forget_errors(campaign_key, after):
+            after, total = refused[-1], total + len(refused)
+        return total
+
+    def _forget_errors(self, campaign_key: int, after: int) -> Sequence[int]:
+        """Forget why the next leads after a position were not written; return their positions."""
+        refused = (leads.c.campaign_key == campaign_key) & leads.c.write_error.is_not(None)
+        query = select(leads.c.position).where(refused, leads.c.position > after).order_by(leads.c.position).limit(BULK)
+        with self._database.write() as connection:
+            Posting(connection, 0.0).lock([campaign_key])
+            if read_counts(connection, campaign_key)[What.NOT_WRITTEN] == 0:
+                return ()
+            found = connection.execute(query).scalars().all()
+            if found:
+                these = refused & leads.c.position.between(found[0], found[-1])
+                connection.execute(update(leads).where(these).values(write_error=None))
+                add_counts(connection, campaign_key, {What.NOT_WRITTEN: -len(found)})
+            return found
 
     def _change(
         self,

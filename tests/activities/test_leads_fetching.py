@@ -13,7 +13,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities import audience, lead_fetch
 from activities.audience import AudienceActivities
-from clarion.contracts import ImportOrder
+from activities.books import BookActivities
+from clarion.contracts import ImportOrder, Retry, RetryOrder
 from clarion.domain.campaign import CampaignStatus
 from clarion.providers.lead_ports import CrmError
 from clarion.providers.ports import AccountBroken, RateLimited, Unavailable
@@ -226,6 +227,24 @@ async def test_a_lead_that_cannot_be_written_says_why_and_stops_no_other(leads: 
     assert (await leads.write()).snapshot.unwritten == 0
     assert set(leads.crm.written) == {lead_id(1), lead_id(3)}
     assert [line.write_error for line in leads.store.leads.lines(leads.key)] == [None, "the lead is locked", None]
+
+
+async def test_what_could_not_be_written_is_written_with_the_next_retry_of_all_failures(leads: LeadOffice) -> None:
+    leads.new_analysis(2, lead=WRITES)
+    await leads.fetch()
+    await leads.ask()
+    leads.crm.refuses = {lead_id(2): "the lead is locked"}
+    await leads.write()
+    leads.crm.refuses = {}
+    keeper = BookActivities(leads.store, leads.clock)
+    some = RetryOrder(campaign=leads.campaign, retry=Retry(outcomes=("refused",)))
+    assert await run(keeper.requeue_failed, some) == 0
+    assert (await leads.write()).worked == 0
+    assert await run(keeper.requeue_failed, RetryOrder(campaign=leads.campaign)) == 0
+    assert (await leads.write()).worked == 1
+    assert set(leads.crm.written) == {lead_id(1), lead_id(2)}
+    details = [event.detail for event in leads.store.events.of_campaign(leads.key) if event.kind == "retry"]
+    assert details[1] == "0 failed targets are tried again; answers that are written back again: 1"
 
 
 async def test_writing_that_is_refused_as_a_whole_halts_the_campaign(leads: LeadOffice) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from clarion.contracts import Pacing
 from clarion.domain.attempt import NEVER
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import Outcome, SkipReason
+from clarion.store import sweeps
 from clarion.store.leads import Kept, Wanted
 from clarion.store.phases import Phase
 from tests.store.lead_scene import (
@@ -184,6 +187,37 @@ def test_answers_are_written_back_once_and_errors_stand(make_leads: MakeScene) -
     assert [(line.written_at, line.write_error) for line in lines[:3]] == [
         *((scene.now, None), (None, "the field Rating cannot be set"), (None, None)),
     ]
+
+
+def test_answers_that_the_crm_did_not_take_can_be_written_again(
+    make_leads: MakeScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeps, "BULK", 2)
+    scene = make_leads(5, lead={"write_back": {"Rating": "tier"}, "writing": True})
+    fetch(scene, [1, 2, 3, 4, 5])
+    opened = scene.open_chunk()
+    for _ in range(5):
+        answer(scene, ask(scene, opened), tier="A")
+    store = scene.store
+    assert store.sweeps.rewrite(scene.key) == 0
+    store.leads.note_written(scene.key, [(n, None if n == 2 else "the lead is locked") for n in range(1, 5)], scene.now)
+    assert store.sweeps.rewrite(scene.key) == 3
+    assert [left.position for left in store.leads.unwritten(scene.key, 9)] == [1, 3, 4, 5]
+    assert (snapshot(scene).unwritten, snapshot(scene).stages["written"]) == (4, 1)
+    assert store.leads.usage(scene.key).write_errors == 0
+    assert store.sweeps.rewrite(scene.key) == 0
+    store.leads.note_written(scene.key, [(n, None) for n in (1, 3, 4, 5)], scene.now)
+    assert (snapshot(scene).unwritten, snapshot(scene).stages["written"]) == (0, 5)
+
+
+def test_write_errors_of_another_campaign_stay(make_leads: MakeScene) -> None:
+    scene = make_leads(1, lead={"write_back": {"Rating": "tier"}, "writing": True})
+    fetch(scene, [1])
+    answer(scene, ask(scene, scene.open_chunk()), tier="A")
+    scene.store.leads.note_written(scene.key, [(1, "the lead is locked")], scene.now)
+    other = scene.store.campaigns.create(scene.tenant, "other", scene.store.campaigns.get(scene.key).spec, scene.now)
+    assert scene.store.sweeps.rewrite(other.key) == 0
+    assert scene.store.leads.lines(scene.key)[0].write_error == "the lead is locked"
 
 
 def test_nothing_is_unwritten_where_nothing_is_to_be_written(leads: Scene) -> None:
