@@ -153,11 +153,21 @@ class ContactRules:
                     self.note(Backoff(self.campaign.key, until))
                 self.withdraw(attempt, until, str(error))
             case Unavailable():
-                self.note(Backoff(self.campaign.key, None))
+                self._note_failure(asked_at)
                 self.withdraw(attempt, asked_at + UNAVAILABLE_PAUSE, str(error))
             case AccountBroken():
                 self.halt(str(error))
                 self.withdraw(attempt, asked_at, str(error))
+
+    def _note_failure(self, asked_at: float) -> None:
+        """Note that the channel failed. Those that were on their way at the last failure tell nothing new.
+
+        Counted one by one, a moment in which fifty lanes lose their connections would hold everybody for a minute.
+        """
+        failed_at, key = self.tools.failed_at, self.campaign.key
+        if asked_at >= failed_at.get(key, 0.0):
+            failed_at[key] = self.tools.clock()
+            self.note(Backoff(key, None))
 
     def withdraw(self, attempt: AttemptId, due_at: float, why: str) -> None:
         """Note that nobody was contacted."""

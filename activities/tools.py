@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from activities.pacing import Gate, Turnstile
 from clarion.store.ledger import Ledger
@@ -33,3 +33,5 @@ class Tools:
     """Gives epoch seconds."""
     worker: str
     """Names this process in the store."""
+    failed_at: dict[int, float] = field(default_factory=dict)
+    """By campaign: when its provider could not be asked, as far as that was news (epoch seconds)."""

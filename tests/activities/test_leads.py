@@ -126,6 +126,17 @@ async def test_an_outage_counts_as_no_try_and_is_not_bothered_more_and_more(lead
     assert leads.books.succeeded == 4
 
 
+async def test_lanes_that_lose_their_connections_together_have_met_one_failure(leads: LeadOffice) -> None:
+    leads.new_analysis(40, retry={"attempts": 1})
+    await leads.fetch()
+    leads.oracle.mishaps = [Unavailable("no connection")] * 40
+    await leads.ask(lanes=40)
+    assert (leads.books.waiting, leads.spent) == (40, 0)
+    leads.clock.ahead += 3
+    await leads.ask(2, lanes=40)
+    assert leads.books.succeeded == 40
+
+
 async def test_a_lead_over_which_no_connection_ever_comes_about_fails_in_the_end(
     leads: LeadOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
