@@ -52,7 +52,7 @@ class Snapshot(Contract):
     under_way: int = 0
     """Contacts that have been started and not answered by the provider yet; of calls, those that have not ended."""
     stages: dict[str, int] = {}
-    """Calls under way by how far they have come."""
+    """Calls under way by how far they have come; leads: all fetched, reused, assessed, submitted and written so far."""
     awaits_rows: bool = False
     """Another campaign may still send targets here."""
     unfetched: int = 0
