@@ -77,6 +77,8 @@ def _counts(spec: CampaignSpec, snapshot: Snapshot, write_errors: int) -> Iterat
 
 def _figures(count: Count, measured: PhaseLine | None, snapshot: Snapshot, *, runs: bool) -> PhaseFigures:
     per_second = measured.leads_per_second if measured else None
+    if per_second is None and runs and count.phase is Phase.ASSESSED and snapshot.per_minute:
+        per_second = snapshot.per_minute / 60.0  # its first chunk has not ended
     chunk = (measured.average_chunk if measured else None) or None  # no time at all: nobody has measured it
     left = max(0, count.of - count.done)
     return PhaseFigures(

@@ -60,6 +60,14 @@ def test_a_phase_has_its_speed_its_chunks_and_its_expected_end(place: Place, fou
     assert place.looking.progress("spring").phases[1].expected_end is None
 
 
+def test_assessing_has_a_speed_before_its_first_chunk_has_ended(place: Place, found: Analysis) -> None:
+    found.fetch(lead(1), lead(2))
+    found.answer(GOOD, POOR)
+    progress = place.looking.progress("spring")
+    assert progress.per_minute > 0
+    assert progress.phases[2].per_second == pytest.approx(progress.per_minute / 60, abs=0.01)
+
+
 def test_writing_back_is_a_phase_where_something_is_written(place: Place) -> None:
     found = analysis(place, ids(2), lead={"fields": ["Name"], "write_back": {"Rating": "tier"}, "writing": True})
     found.campaign.run()
