@@ -148,14 +148,14 @@ class LeadBatches(LeadErrand):
         except NotFound:
             await self._end(row, "the provider knows no such batch any more")
             return
+        if word.status != row.provider_status:
+            await in_thread(self.tools.store.batches.note_status, self.key, row.number, word.status)
         if word.stage is BatchStage.ENDED:
             await self._collect(row, word)
         elif word.stage is BatchStage.WORKING:
             if ending and row.number not in self._cancelled:
                 await self._analyst.cancel(reference)
                 self._cancelled.add(row.number)
-            if word.status != row.provider_status:
-                await in_thread(self.tools.store.batches.note_status, self.key, row.number, word.status)
         elif ending or not word.too_much:
             await self._end(row, f"it was not begun: {word.detail or word.status}")
         elif is_open:
