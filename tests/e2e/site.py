@@ -6,7 +6,8 @@ import asyncio
 import csv
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from temporalio.client import Client, WorkflowFailureError
 
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, parse_spec
-from clarion.settings import Settings
+from clarion.settings import Settings, process_environment
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
 from starter.campaigns import Campaigns, workflow_id
@@ -23,6 +24,8 @@ from starter.progress import Progress
 from starter.rehearsal import ask, effects_by_target
 from starter.stack import Stack, free_port, sandbox_environment
 from starter.wiring import Connection, new_store
+
+ROOT = Path(__file__).parents[2]
 
 PATIENCE = 60.0
 """Seconds after which what should have happened has not."""
@@ -82,7 +85,7 @@ class Site:
         seen = await asyncio.to_thread(effects_by_target, self.sandbox)
         return [seen.get(address, 0) for address in addresses]
 
-    async def tell_sandbox(self, door: str, body: dict[str, object]) -> None:
+    async def tell_sandbox(self, door: str, body: Mapping[str, object]) -> None:
         """Set something at the sandbox's own doors."""
         await asyncio.to_thread(ask, f"{self.sandbox}/_sandbox/{door}", body)
 
@@ -151,6 +154,25 @@ def write_people(path: Path, addresses: Iterable[str]) -> Path:
 def closed(status: CampaignStatus, **books: int) -> tuple[CampaignStatus, Books]:
     """What a campaign that has ended must look like."""
     return status, Books(total=sum(books.values()), **books)
+
+
+async def clarion(site: Site, *arguments: str) -> tuple[int | None, str, str]:
+    """Call a command as people do; return its exit code and what it printed."""
+    environment = process_environment(
+        **site.stack.environment, CLARION_HOME=str(site.stack.home), PYTHONPATH=str(ROOT), COLUMNS="100"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-P", "-m", "starter", *arguments),
+        env=environment,
+        cwd=site.stack.home,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
 
 
 @asynccontextmanager

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,19 +12,16 @@ import pytest_asyncio
 from clarion.account_contracts import AccountLimits
 from clarion.contracts import AccountRef
 from clarion.domain.campaign import CampaignStatus
-from clarion.settings import process_environment
 from starter.accounts import Accounts
 from starter.looking import Looking
 from starter.rehearsal import ask, dig
 from starter.stack import Stack, calling_environment, sandbox_environment, webhook_settings
 from starter.wiring import Connection
 from tests.e2e.conftest import Ground
-from tests.e2e.site import NAME, TEXT, Run, Site, closed, magic, numbers, open_site
+from tests.e2e.site import NAME, TEXT, Run, Site, clarion, closed, magic, numbers, open_site
 from tests.e2e.test_campaigns import assert_discreet
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-ROOT = Path(__file__).parents[2]
 
 TIME_SCALE = "0.02"
 """A call of a minute lasts 1.2 seconds."""
@@ -228,25 +223,6 @@ async def test_a_single_call_that_reaches_nobody_says_so_and_fails(calls: Site) 
     assert (code, told["state"], told["outcome"]) == (1, "failed", "busy")
     assert told["call"]["disconnection_reason"] == "dial_busy"
     assert (await called(calls, "retell"))[busy] == 1
-
-
-async def clarion(site: Site, *arguments: str) -> tuple[int | None, str, str]:
-    """Call a command as people do; return its exit code and what it printed."""
-    environment = process_environment(
-        **site.stack.environment, CLARION_HOME=str(site.stack.home), PYTHONPATH=str(ROOT), COLUMNS="100"
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-P", "-m", "starter", *arguments),
-        env=environment,
-        cwd=site.stack.home,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_no_targets_data_is_in_any_history_or_log_of_calls(calls: Site) -> None:
