@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 
 from clarion.domain.attempt import AttemptId
@@ -31,7 +32,8 @@ ANSWERS_BY_ENDING: Mapping[str, int] = {
 }
 """By the last four of an id's 15 characters, as the sandbox understands them: how many answers such a lead has."""
 
-MAGIC = range(9401, 9419)
+MAGIC = range(9401, 9430)
+"""Endings that mean something to the sandbox; a lead whose nature is not known here has none of them."""
 
 LEAD_MIX: Mapping[str, float] = {
     "rate_limited": 0.05,
@@ -112,10 +114,10 @@ class Leads:
         kept = _attempts(store, key)
         effects: Counter[str] = Counter()
         twice: set[str] = set()
-        for text, count in answered.items() if isinstance(answered, dict) else ():
+        for text, times in answered.items() if isinstance(answered, dict) else ():
             attempt = AttemptId.parse(text)
             lead, outcome, latest = kept[attempt]
-            if count > 1:
+            if times > 1:
                 twice.add(lead)  # an attempt is one question: whoever asks again takes another one
             if latest or outcome not in TRIED_AGAIN:
                 effects[lead] += 1
@@ -131,7 +133,7 @@ def _leads(rows: int, seed: int) -> dict[str, int]:
     """Make up ids; of the first ones, in turn, the nature is known. Returns how many answers each has."""
     worth: dict[str, int] = {}
     known = list(ANSWERS_BY_ENDING)[: rows // 2]
-    for number in range(rows + len(MAGIC)):
+    for number in count():
         if len(worth) == rows:
             break
         serial = (seed % 1000) * 10_000 + number

@@ -22,7 +22,7 @@ def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_benches_are_listed(tmp_path: Path) -> None:
     done = bench(tmp_path, "list")
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    benches = ["throughput", "import", "first-contact", "pace", "pause", "memory", "lanes", "sharing"]
+    benches = ["throughput", "import", "first-contact", "pace", "pause", "memory", "lanes", "sharing", "leads"]
     assert names == ["list", *benches]
 
 
@@ -60,4 +60,20 @@ def test_lane_use_is_measured_with_calls_that_all_take_place(tmp_path: Path) -> 
     assert found["events_per_target"]["campaign"] > 0
     assert found["events_per_target"]["account"] > 0
     assert found["idle_between_two_calls_ms"]["over_at_the_provider_to_known_here"] > 0
+    assert list(tmp_path.glob("clarion-bench-*")) == []
+
+
+def test_leads_are_counted_at_the_ai_and_the_crm_and_in_the_report(tmp_path: Path) -> None:
+    done = bench(tmp_path, "leads", "--json", "--rows", "150", "--bad", "0.1")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found["promised"].values()) == {True}
+    figures = found["rows_150"]
+    assert figures["books"]["total"] == 150
+    # What has been declined counts as an answer, too.
+    assert figures["answers"] == figures["books"]["succeeded"] + figures["outcomes"]["refused"]
+    assert figures["crm_requests"] == 2
+    assert figures["questions_when_run_again"] == 0
+    assert 0 < figures["share_of_the_limit"] <= 1
+    assert figures["worker_peak_mb"] > 0
     assert list(tmp_path.glob("clarion-bench-*")) == []

@@ -18,8 +18,11 @@ from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
 from clarion.sandbox.calls import BY_LAST_FOUR
+from clarion.sandbox.salesforce.lead_ids import is_lead, read_id
+from clarion.sandbox.salesforce.leads import BY_LAST_FOUR as MEANT_LEADS
 from starter.drill_calls import CALLS_BY_ENDING, Calls
 from starter.drill_channel import Seen
+from starter.drill_leads import ANSWERS_BY_ENDING, Leads
 from starter.drill_result import Findings, broken_promises
 from starter.killing import KINDS, plan_kills
 from starter.progress import Progress
@@ -90,6 +93,22 @@ def test_everybody_is_called_as_often_as_the_rules_say_whatever_is_killed_and_lo
     assert 0 < found["peak"] <= Calls().terms.lanes
     assert found["balanced"] is True
     assert found["killed"] == {"worker": 1, "web": 1}
+    assert found["status"] == "completed"
+    assert still_running(tmp_path) == []
+    assert list(tmp_path.glob("clarion-drill-*")) == []
+
+
+def test_every_lead_is_assessed_once_whatever_is_killed_and_lost(tmp_path: Path) -> None:
+    options = ("--targets", "40", "--kills", "1", "--faults", "mix", "--seed", "3")
+    drill = start_drill(tmp_path, *options, channel="lead_analysis")
+    out, told = drill.communicate(timeout=240)
+    found = json.loads(out)
+    assert drill.returncode == 0, told
+    assert (found["channel"], found["provider"], found["targets"]) == ("lead_analysis", "openai", 40)
+    assert found["effects"] == found["expected"] == 39, "one id is of no lead"
+    assert (found["duplicates"], found["lost"], found["unknown"], found["broken"]) == (0, 0, 0, [])
+    assert found["balanced"] is True
+    assert found["killed"] == {"worker": 1}
     assert found["status"] == "completed"
     assert still_running(tmp_path) == []
     assert list(tmp_path.glob("clarion-drill-*")) == []
@@ -240,6 +259,15 @@ def test_half_of_the_numbers_to_call_have_a_known_ending_and_the_others_none(tmp
 
 def test_every_ending_that_the_sandbox_knows_has_its_number_of_calls() -> None:
     assert CALLS_BY_ENDING.keys() == BY_LAST_FOUR.keys()
+
+
+def test_leads_of_a_drill_are_worth_what_the_sandbox_makes_of_them(tmp_path: Path) -> None:
+    worth = Leads().write_audience(tmp_path / "leads.csv", 25_000, 1)
+    assert len(worth) == 25_000
+    assert all(read_id(lead) == lead and is_lead(lead) for lead in worth)
+    natures = {lead[11:15]: n for lead, n in worth.items() if lead[11:15] in MEANT_LEADS}
+    assert natures == ANSWERS_BY_ENDING
+    assert {n for lead, n in worth.items() if lead[11:15] not in MEANT_LEADS} == {1}
 
 
 def test_faults_are_named_or_json() -> None:

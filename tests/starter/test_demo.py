@@ -1,4 +1,4 @@
-"""The demo's choices: whom calls go through, and how long it waits for the texts that follow them."""
+"""The demo's choices: whom calls go through, and how long it waits for the campaigns that follow."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import io
 import pytest
 from rich.console import Console
 
-from clarion.domain.campaign import CampaignStatus
+from clarion.domain.campaign import CampaignStatus, then_campaign
 from clarion.domain.errors import BadInput
 from clarion.settings import load_settings
 from clarion.store.campaigns import Campaign
 from starter import demo, views
 from starter.campaign_file import read_campaign_file
-from starter.stack import calling_environment, sandbox_environment
-from starter.startable import account_problems
+from starter.stack import analysing_environment, calling_environment, sandbox_environment
+from starter.startable import account_problems, check_startable
 from starter.wiring import Installation
 from tests.starter.installation import OneCampaign, Place, people
 
@@ -34,14 +34,24 @@ def test_the_example_can_be_called_through_every_vendor(
     assert account_problems(spec, load_settings()) == ()
 
 
-@pytest.mark.parametrize(("channel", "provider"), [("sms", "retell"), ("call", "vonage")])
+def test_the_example_of_leads_can_be_started_and_followed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = demo.through(read_campaign_file(demo.example_campaign("lead_analysis")), None)
+    for name, value in (sandbox_environment("http://x", "http://y") | analysing_environment("http://x")).items():
+        monkeypatch.setenv(name, value)
+    check_startable(spec, load_settings(), 1.0)
+    following = then_campaign(spec, "demo-lead_analysis")
+    assert account_problems(following, load_settings()) == ()
+    assert following.receipts.wait < demo.FOLLOWERS_WITHIN, "the demo sees its end"
+
+
+@pytest.mark.parametrize(("channel", "provider"), [("sms", "retell"), ("call", "vonage"), ("lead_analysis", "retell")])
 def test_a_provider_that_cannot_be_is_refused(channel: str, provider: str) -> None:
     with pytest.raises(BadInput, match="provider"):
         demo.through(read_campaign_file(demo.example_campaign(channel)), provider)
 
 
 def test_a_channel_without_a_demo_names_those_that_have_one() -> None:
-    with pytest.raises(BadInput, match="use sms, call"):
+    with pytest.raises(BadInput, match="use sms, call, lead_analysis"):
         demo.example_campaign("letter")
 
 
