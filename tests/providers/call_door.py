@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from clarion.providers.ports import Webhook
+from tests.providers.scripted import serving
 
 
 @dataclass
@@ -37,13 +38,5 @@ class CallDoor:
 @asynccontextmanager
 async def open_call_door() -> AsyncIterator[CallDoor]:
     door = CallDoor()
-    app = web.Application()
-    app.router.add_post("/{path:.*}", door.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    door.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with serving(door.answer, method="POST") as door.url:
         yield door
-    finally:
-        await runner.cleanup()

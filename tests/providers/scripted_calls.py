@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,8 @@ from aiohttp import web
 
 from clarion.domain.call import MachineRule, Script
 from clarion.providers.ports import OutgoingCall
-from tests.providers.scripted_twilio import PERSON, Step
+from tests.providers.scripted import Scripted, Step
+from tests.providers.scripted_twilio import PERSON
 
 OURS = "+14155550100"
 SCRIPT = Script(
@@ -38,31 +39,14 @@ class Asked:
 
 
 @dataclass
-class ScriptedVendor:
-    """Takes one step of its script per request; the last step repeats."""
-
-    script: list[Step]
+class ScriptedVendor(Scripted):
     asked: list[Asked] = field(default_factory=list)
-    url: str = ""
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def hear(self, request: web.Request) -> None:
         text = await request.text()
         body = json.loads(text) if text else None
         self.asked.append(Asked(request.method, request.path, dict(request.query), body, dict(request.headers)))
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return await step(request)
 
 
-@asynccontextmanager
-async def scripted_vendor(*script: Step) -> AsyncIterator[ScriptedVendor]:
-    vendor = ScriptedVendor(list(script))
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", vendor.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    vendor.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield vendor
-    finally:
-        await runner.cleanup()
+def scripted_vendor(*script: Step) -> AbstractAsyncContextManager[ScriptedVendor]:
+    return ScriptedVendor(list(script)).serve()

@@ -11,7 +11,8 @@ from clarion.domain.call import MachineRule, Script
 from clarion.providers.exotel import ExotelDialer, open_exotel
 from clarion.providers.ports import OutgoingCall
 from clarion.settings import Account, Provider
-from tests.providers.scripted_twilio import ScriptedTwilio, Step, says, scripted_twilio
+from tests.providers.scripted import Step, says
+from tests.providers.scripted_twilio import ScriptedTwilio, scripted_twilio
 
 PERSON = "+919876543210"
 EXOPHONE = "+918047110000"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from clarion.providers.lead_ports import Question
 from clarion.providers.openai import THINKING, OpenAiAnalyst, open_openai
 from clarion.settings import Account, Provider
-from tests.providers.scripted_twilio import Step, says
+from tests.providers.scripted import Scripted, Step, says
 
 KEY = "sk-of-ours"
 LEAD = '{"Name": "Ann Archer", "Company": "Acme"}'
@@ -44,37 +44,20 @@ class Heard:
 
 
 @dataclass
-class ScriptedOpenAi:
-    """Takes one step of its script per request; the last step repeats."""
-
-    script: list[Step]
+class ScriptedOpenAi(Scripted):
     heard: list[Heard] = field(default_factory=list)
-    url: str = ""
     keeps_bodies: bool = True
     received: int = 0
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def hear(self, request: web.Request) -> None:
         body = await request.read() if self.keeps_bodies else b""
         async for chunk in request.content.iter_any():
             self.received += len(chunk)
         self.heard.append(Heard(request.method, request.path, dict(request.query), body, dict(request.headers)))
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return await step(request)
 
 
-@asynccontextmanager
-async def scripted_openai(*script: Step) -> AsyncIterator[ScriptedOpenAi]:
-    vendor = ScriptedOpenAi(list(script))
-    app = web.Application(client_max_size=10**9)
-    app.router.add_route("*", "/{path:.*}", vendor.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    vendor.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield vendor
-    finally:
-        await runner.cleanup()
+def scripted_openai(*script: Step) -> AbstractAsyncContextManager[ScriptedOpenAi]:
+    return ScriptedOpenAi(list(script)).serve(most=10**9)
 
 
 def account(base_url: str | None, *, patience: float = 60.0) -> Account:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from clarion.providers.salesforce import SalesforceCrm, open_salesforce
 from clarion.settings import Account, Provider
-from tests.providers.scripted_twilio import Step, says
+from tests.providers.scripted import Scripted, Step, says
 
 T = TypeVar("T")
 
@@ -52,18 +52,12 @@ class Asked:
 
 
 @dataclass
-class ScriptedSalesforce:
-    """Takes one step of its script per request; the last step repeats."""
-
-    script: list[Step]
+class ScriptedSalesforce(Scripted):
     asked: list[Asked] = field(default_factory=list)
-    url: str = ""
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def hear(self, request: web.Request) -> None:
         text = await request.text()
         self.asked.append(Asked(request.method, request.path, dict(request.query), text, dict(request.headers)))
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return await step(request)
 
     @property
     def paths(self) -> list[str]:
@@ -71,19 +65,8 @@ class ScriptedSalesforce:
         return [asked.path.removeprefix("/services/").removeprefix("data/v59.0/") for asked in self.asked]
 
 
-@asynccontextmanager
-async def scripted_salesforce(*script: Step) -> AsyncIterator[ScriptedSalesforce]:
-    salesforce = ScriptedSalesforce(list(script))
-    app = web.Application(client_max_size=2**24)
-    app.router.add_route("*", "/{path:.*}", salesforce.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, max_line_size=LONGEST_LINE)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    salesforce.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield salesforce
-    finally:
-        await runner.cleanup()
+def scripted_salesforce(*script: Step) -> AbstractAsyncContextManager[ScriptedSalesforce]:
+    return ScriptedSalesforce(list(script)).serve(most=2**24, longest_line=LONGEST_LINE)
 
 
 def account(base_url: str | None, login: Mapping[str, object] = GIVEN, *, patience: float = 5.0) -> Account:

@@ -1,11 +1,9 @@
-"""A loopback server that answers as a test tells it, also in ways that Twilio and our sandbox do not."""
+"""A loopback server in place of Twilio, what it says, and the text that the tests send."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
@@ -16,12 +14,11 @@ from pydantic import SecretStr
 from clarion.providers.ports import OutgoingText
 from clarion.providers.twilio import TwilioMessenger, open_twilio
 from clarion.settings import Account
+from tests.providers.scripted import Scripted, Step, says
 
 SID = "AC" + "0" * 32
 SENDER = "+15005550006"
 PERSON = "+14155552671"
-
-Step = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -34,68 +31,20 @@ class Seen:
 
 
 @dataclass
-class ScriptedTwilio:
-    """Takes one step of its script per request; the last step repeats."""
-
-    script: list[Step] = field(default_factory=list)
+class ScriptedTwilio(Scripted):
     seen: list[Seen] = field(default_factory=list)
-    url: str = ""
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def hear(self, request: web.Request) -> None:
         form = dict(parse_qsl(await request.text(), keep_blank_values=True))
         self.seen.append(Seen(request.method, request.path, dict(request.query), form, dict(request.headers)))
-        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return await step(request)
 
 
-@asynccontextmanager
-async def scripted_twilio(*script: Step) -> AsyncIterator[ScriptedTwilio]:
-    twilio = ScriptedTwilio(list(script))
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", twilio.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    twilio.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield twilio
-    finally:
-        await runner.cleanup()
-
-
-def says(status: int, body: object, **headers: str) -> Step:
-    text = body if isinstance(body, str) else json.dumps(body)
-
-    async def step(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=status, text=text, headers={k.replace("_", "-"): v for k, v in headers.items()})
-
-    return step
+def scripted_twilio(*script: Step) -> AbstractAsyncContextManager[ScriptedTwilio]:
+    return ScriptedTwilio(list(script)).serve()
 
 
 def refuses(status: int, code: int, words: str = "no", **headers: str) -> Step:
     return says(status, {"code": code, "message": words, "status": status}, **headers)
-
-
-async def hangs(_: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(60)
-    return web.Response()
-
-
-async def drops(request: web.Request) -> web.StreamResponse:
-    """Close the connection after the request was read: it may have taken effect."""
-    assert request.transport is not None
-    request.transport.close()
-    return web.Response()
-
-
-async def cuts_the_body(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(status=201, headers={"Content-Length": "1000"})
-    await response.prepare(request)
-    await response.write(b'{"sid": "SM')
-    assert request.transport is not None
-    request.transport.close()
-    return response
 
 
 def message(number: int = 1, **changes: object) -> dict[str, object]:

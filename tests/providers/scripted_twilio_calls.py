@@ -9,15 +9,8 @@ from clarion.domain.call import MachineRule, Script
 from clarion.providers.ports import OutgoingCall
 from clarion.providers.twilio_calls import TwilioDialer, open_twilio_dialer
 from clarion.settings import Account
-from tests.providers.scripted_twilio import (
-    PERSON,
-    SENDER,
-    ScriptedTwilio,
-    Step,
-    account,
-    says,
-    scripted_twilio,
-)
+from tests.providers.scripted import Step, says
+from tests.providers.scripted_twilio import PERSON, SENDER, ScriptedTwilio, account, scripted_twilio
 
 DOOR = "https://example.com/webhooks/twilio/main/call"
 SERVICE = "MG" + "0" * 32

@@ -26,8 +26,9 @@ from clarion.providers.ports import (
     Unavailable,
 )
 from clarion.settings import Account, Provider
+from tests.providers.scripted import Step, cuts_the_body, drops, hangs, says
 from tests.providers.scripted_calls import CALL, OURS, PLAIN, ScriptedVendor, scripted_vendor
-from tests.providers.scripted_twilio import PERSON, Step, cuts_the_body, drops, hangs, says
+from tests.providers.scripted_twilio import PERSON
 
 PLACED = {"success": True, "message": "ok", "conversation_id": "conv_1", "callSid": "CA1"}
 

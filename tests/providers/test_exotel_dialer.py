@@ -15,6 +15,7 @@ from clarion.providers.exotel import open_exotel
 from clarion.providers.exotel_errors import refusal
 from clarion.providers.exotel_transport import ExotelTransport
 from clarion.providers.ports import AccountBroken, OutcomeUnknown, OutgoingCall, ProviderError, RateLimited, Rejected
+from tests.providers.scripted import Step, cuts_the_body, drops, hangs, says
 from tests.providers.scripted_exotel import (
     CALL,
     DOOR,
@@ -27,7 +28,6 @@ from tests.providers.scripted_exotel import (
     page,
     refuses,
 )
-from tests.providers.scripted_twilio import Step, cuts_the_body, drops, hangs, says
 
 
 async def test_places_a_call_into_a_flow() -> None:

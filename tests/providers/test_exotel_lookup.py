@@ -11,6 +11,7 @@ from clarion.domain.errors import NotFound
 from clarion.domain.target import Outcome
 from clarion.providers.exotel_statuses import IST, epoch, local_time, word_on
 from clarion.providers.ports import AccountBroken, OutcomeUnknown, ProviderError, RateLimited
+from tests.providers.scripted import Step, drops, says
 from tests.providers.scripted_exotel import (
     AGES_AGO,
     CALL,
@@ -23,7 +24,6 @@ from tests.providers.scripted_exotel import (
     refuses,
     row,
 )
-from tests.providers.scripted_twilio import Step, drops, says
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,16 @@ from clarion.providers.lead_ports import Allowance, Quota, Slow
 from clarion.providers.openai import open_openai
 from clarion.providers.openai_quota import read_duration
 from clarion.providers.ports import AccountBroken, ProviderError, RateLimited, Rejected, Unavailable
+from tests.providers.scripted import (
+    Step,
+    cuts_the_body,
+    drops,
+    hangs,
+    nobody_accepting,
+    nobody_listening,
+    once_there_are,
+    says,
+)
 from tests.providers.scripted_openai import (
     HEADERS,
     KEY,
@@ -31,7 +40,6 @@ from tests.providers.scripted_openai import (
     refused,
     response,
 )
-from tests.providers.scripted_twilio import Step, cuts_the_body, drops, hangs, says
 
 
 async def test_asks_with_the_lead_alone_in_the_users_message() -> None:
@@ -263,29 +271,19 @@ async def test_an_answer_that_trickles_in_is_slow_too() -> None:
 
 
 async def test_nobody_listening_is_unavailable() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        analyst = await open_openai(account(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+    with nobody_listening() as address:
+        analyst = await open_openai(account(address))
         with pytest.raises(Unavailable, match=r"OpenAI cannot be reached at http://127\.0\.0\.1"):
             await analyst.ask(QUESTION)
         await analyst.close()
 
 
 async def test_a_connection_that_is_never_made_is_unavailable_and_not_slow() -> None:
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        address = full.getsockname()
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(address)
-        analyst = await open_openai(account(f"http://127.0.0.1:{address[1]}", patience=0.6))
+    with nobody_accepting() as address:
+        analyst = await open_openai(account(address, patience=0.6))
         with pytest.raises(Unavailable):
             await analyst.ask(QUESTION)
         await analyst.close()
-        for filler in fillers:
-            filler.close()
 
 
 async def test_a_broken_connection_that_was_kept_open_is_unavailable_and_not_resent() -> None:
@@ -311,13 +309,7 @@ async def test_a_base_url_that_is_no_address_is_refused_at_once(address: str) ->
 
 
 async def test_five_hundred_questions_are_asked_at_once() -> None:
-    together = asyncio.Barrier(500)
-
-    async def waits_for_all(request: web.Request) -> web.StreamResponse:
-        await together.wait()
-        return await answers()(request)
-
-    async with analyst_of(waits_for_all, patience=60.0) as (analyst, vendor):
+    async with analyst_of(once_there_are(500, answers()), patience=60.0) as (analyst, vendor):
         await asyncio.gather(*(analyst.ask(QUESTION) for _ in range(500)))
     assert len(vendor.heard) == 500
 

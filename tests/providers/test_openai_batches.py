@@ -17,6 +17,7 @@ from clarion.providers.lead_ports import BatchLine, BatchStage, Question
 from clarion.providers.openai import OpenAiAnalyst
 from clarion.providers.openai_batches import lines_of
 from clarion.providers.ports import AccountBroken, ProviderError, RateLimited, Rejected, Unavailable
+from tests.providers.scripted import Step, drops, says
 from tests.providers.scripted_openai import (
     QUESTION,
     analyst_of,
@@ -30,7 +31,6 @@ from tests.providers.scripted_openai import (
     refused,
     response,
 )
-from tests.providers.scripted_twilio import Step, drops, says
 
 NAME = "default/spring/1"
 FILE = says(200, {"id": "file-1", "object": "file", "bytes": 1, "purpose": "batch", "filename": "x", "created_at": 1})

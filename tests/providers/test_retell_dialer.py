@@ -26,8 +26,9 @@ from clarion.providers.ports import (
 )
 from clarion.providers.retell import RetellDialer, open_retell
 from clarion.settings import Account, Provider
+from tests.providers.scripted import Step, cuts_the_body, drops, hangs, says
 from tests.providers.scripted_calls import CALL, OURS, PLAIN, ScriptedVendor, scripted_vendor
-from tests.providers.scripted_twilio import PERSON, Step, cuts_the_body, drops, hangs, says
+from tests.providers.scripted_twilio import PERSON
 
 REGISTERED = {"call_id": "call_1", "call_status": "registered", "call_type": "phone_call"}
 

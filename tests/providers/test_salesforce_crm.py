@@ -15,6 +15,7 @@ from clarion.domain.lead import Lead
 from clarion.providers.lead_ports import ApiUsage, CrmError, WriteResult
 from clarion.providers.ports import AccountBroken, ProviderError, RateLimited, Unavailable
 from clarion.providers.salesforce import open_salesforce
+from tests.providers.scripted import Step, cuts_the_body, drops, hangs, once_there_are, says
 from tests.providers.scripted_salesforce import (
     ANN,
     BOB,
@@ -28,7 +29,6 @@ from tests.providers.scripted_salesforce import (
     record,
     refuses,
 )
-from tests.providers.scripted_twilio import Step, cuts_the_body, drops, hangs, says
 
 FIELDS = ("Name", "AnnualRevenue")
 
@@ -306,13 +306,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_many_threads_ask_at_once() -> None:
-    together = asyncio.Barrier(20)
-
-    async def waits_for_all(_: web.Request) -> web.StreamResponse:
-        await together.wait()
-        return web.json_response([None])
-
-    async with crm_to(waits_for_all) as (crm, salesforce):
+    async with crm_to(once_there_are(20, says(200, [None]))) as (crm, salesforce):
         async with asyncio.timeout(20):
             assert await in_threads(20, lambda: crm.fetch([ANN], FIELDS)) == [[None]] * 20
     assert len(salesforce.asked) == 20

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from clarion.domain.errors import BadInput
 from clarion.providers.ports import AccountBroken, RateLimited, Unavailable
 from clarion.providers.salesforce import open_salesforce
+from tests.providers.scripted import Step, hangs, says
 from tests.providers.scripted_salesforce import (
     ANN,
     CLIENT,
@@ -33,7 +34,6 @@ from tests.providers.scripted_salesforce import (
     in_threads,
     refuses,
 )
-from tests.providers.scripted_twilio import Step, hangs, says
 
 NOTHING = says(200, {"done": True, "records": []})
 TOKEN_PATH = "/services/oauth2/token"

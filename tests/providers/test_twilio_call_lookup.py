@@ -10,16 +10,8 @@ from clarion.domain.call import AnsweredBy, Stage
 from clarion.domain.errors import NotFound
 from clarion.domain.target import Outcome
 from clarion.providers.ports import AccountBroken, OutcomeUnknown, ProviderError, RateLimited
-from tests.providers.scripted_twilio import (
-    CREATED,
-    PERSON,
-    SENDER,
-    SID,
-    Step,
-    drops,
-    refuses,
-    says,
-)
+from tests.providers.scripted import Step, drops, says
+from tests.providers.scripted_twilio import CREATED, PERSON, SENDER, SID, refuses
 from tests.providers.scripted_twilio_calls import CALL, call, dialer_to, page
 
 

@@ -14,19 +14,8 @@ from clarion.domain.errors import BadInput
 from clarion.domain.target import Outcome
 from clarion.providers.ports import AccountBroken, OutcomeUnknown, OutgoingCall, ProviderError, RateLimited, Rejected
 from clarion.providers.twilio_calls import open_twilio_dialer
-from tests.providers.scripted_twilio import (
-    CREATED,
-    PERSON,
-    SENDER,
-    SID,
-    Step,
-    account,
-    cuts_the_body,
-    drops,
-    hangs,
-    refuses,
-    says,
-)
+from tests.providers.scripted import Step, cuts_the_body, drops, hangs, says
+from tests.providers.scripted_twilio import CREATED, PERSON, SENDER, SID, account, refuses
 from tests.providers.scripted_twilio_calls import CALL, DOOR, SERVICE, call, dialer_to, page
 
 

@@ -12,20 +12,8 @@ from clarion.providers.ports import (
     ProviderError,
     RateLimited,
 )
-from tests.providers.scripted_twilio import (
-    CREATED,
-    PERSON,
-    SENDER,
-    SID,
-    TEXT,
-    Step,
-    drops,
-    message,
-    messenger_to,
-    page,
-    refuses,
-    says,
-)
+from tests.providers.scripted import Step, drops, says
+from tests.providers.scripted_twilio import CREATED, PERSON, SENDER, SID, TEXT, message, messenger_to, page, refuses
 
 
 async def test_finds_the_text_that_was_sent() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
-from aiohttp import web
 
 from clarion.domain.errors import BadInput
 from clarion.domain.target import Outcome
@@ -21,22 +19,27 @@ from clarion.providers.ports import (
     Unavailable,
 )
 from clarion.providers.twilio import open_twilio
+from tests.providers.scripted import (
+    Step,
+    cuts_the_body,
+    drops,
+    hangs,
+    nobody_accepting,
+    nobody_listening,
+    once_there_are,
+    says,
+)
 from tests.providers.scripted_twilio import (
     PERSON,
     RECEIPTS,
     SENDER,
     SID,
     TEXT,
-    Step,
     account,
-    cuts_the_body,
-    drops,
-    hangs,
     message,
     messenger_to,
     page,
     refuses,
-    says,
 )
 
 
@@ -149,9 +152,8 @@ async def test_a_broken_connection_that_was_kept_open_is_unknown_and_not_resent(
 
 
 async def test_nobody_listening_is_provably_not_sent() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        messenger = await open_twilio(account(f"http://127.0.0.1:{unused.getsockname()[1]}"), RECEIPTS)
+    with nobody_listening() as address:
+        messenger = await open_twilio(account(address), RECEIPTS)
         with pytest.raises(Unavailable, match=r"cannot be reached at http://127\.0\.0\.1"):
             await messenger.send(TEXT)
         await messenger.close()
@@ -165,20 +167,11 @@ async def test_a_host_without_address_is_provably_not_sent() -> None:
 
 
 async def test_a_connection_that_is_never_made_is_provably_not_sent() -> None:
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        address = full.getsockname()
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(address)
-        messenger = await open_twilio(account(f"http://127.0.0.1:{address[1]}", timeout=0.4), RECEIPTS)
+    with nobody_accepting() as address:
+        messenger = await open_twilio(account(address, timeout=0.4), RECEIPTS)
         with pytest.raises(Unavailable, match="no connection in time"):
             await messenger.send(TEXT)
         await messenger.close()
-        for filler in fillers:
-            filler.close()
 
 
 async def test_a_closed_messenger_sends_nothing() -> None:
@@ -216,13 +209,7 @@ async def test_an_opt_out_suppresses_the_number() -> None:
 
 
 async def test_a_hundred_texts_travel_at_once() -> None:
-    together = asyncio.Barrier(100)
-
-    async def waits_for_all(request: web.Request) -> web.StreamResponse:
-        await together.wait()
-        return await says(201, message())(request)
-
-    async with messenger_to(waits_for_all) as (messenger, twilio):
+    async with messenger_to(once_there_are(100, says(201, message()))) as (messenger, twilio):
         await asyncio.gather(*(messenger.send(TEXT) for _ in range(100)))
     assert len(twilio.seen) == 100
 
