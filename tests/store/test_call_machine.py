@@ -5,19 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from sqlalchemy import select
 
 from clarion.domain.attempt import NEVER
@@ -34,15 +25,9 @@ from clarion.store.schema import attempts, calls, chunks, of_attempt, targets
 from clarion.store.store import Store
 from tests.store.call_scene import MOST, new_call_scene
 from tests.store.call_world import FATES, SLACK, Contact, Holder, World, WorldReader, check_target, lost
+from tests.store.machinery import CHOICE, NUMBERS, RARELY, StoreMachine, one_of, play
 from tests.store.scene import GRACE, START, Scene, rejected
 
-EXAMPLES = {"sqlite": 40, "postgresql": 10}
-"""Quick enough for every run; set them higher to search for longer."""
-
-STEPS = 40
-CHOICE = st.integers(0, 1_000)
-NUMBERS = st.integers(1, 3)
-RARELY = st.sampled_from([True, False, False, False])
 FATE = st.sampled_from(FATES)
 FATES_OF_SOME = st.lists(FATE, min_size=1, max_size=3)
 STAGE = st.sampled_from([Stage.PLACED, Stage.RINGING, Stage.ANSWERED, Stage.ENDED, Stage.ENDED])
@@ -54,14 +39,8 @@ MEANWHILE = [
 ]  # fmt: skip
 
 
-def one_of(choices: list[Any], choice: int) -> Any:  # noqa: ANN401 - whatever is chosen from
-    return choices[choice % len(choices)]
-
-
-class CallMachine(RuleBasedStateMachine):
+class CallMachine(StoreMachine):
     """A campaign of calls, its workers, its people and its provider."""
-
-    store: Store
 
     @initialize(most=st.sampled_from([1, 2, 3]), budget=RARELY, breaks=RARELY, fates=FATES_OF_SOME)
     def start(self, most: int, budget: bool, breaks: bool, fates: list[Outcome]) -> None:
@@ -329,15 +308,4 @@ def test_whatever_happens_to_calls_the_promises_hold(store: Store) -> None:
     class Machine(CallMachine):
         pass
 
-    Machine.store = store
-    kind = "sqlite" if store.database.is_sqlite else "postgresql"
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=EXAMPLES[kind],
-            stateful_step_count=STEPS,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    play(Machine, store)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule
 from sqlalchemy import select
 
 from clarion.domain.attempt import NEVER, AttemptId
@@ -22,14 +21,9 @@ from clarion.store.lead_schema import leads
 from clarion.store.schema import attempts, targets
 from clarion.store.store import Store
 from tests.store.lead_scene import PRICE, answer, fail, found, keep, lost, new_lead_scene, snapshot
+from tests.store.machinery import CHOICE, NUMBERS, StoreMachine, play
 from tests.store.scene import START, Scene
 
-EXAMPLES = {"sqlite": 40, "postgresql": 10}
-"""Quick enough for every run; set them higher to search for longer."""
-
-STEPS = 40
-CHOICE = st.integers(0, 1_000)
-NUMBERS = st.integers(1, 3)
 WORDS = st.sampled_from(["assessed", "assessed", "truncated", "refused", "withdrawn"])
 MEANWHILE = [
     *(["wait 1", "wait 12"] * 3), *(["open"] * 6), "close paused", "close cancelling", "halt",
@@ -37,10 +31,8 @@ MEANWHILE = [
 ]  # fmt: skip
 
 
-class LeadMachine(RuleBasedStateMachine):
+class LeadMachine(StoreMachine):
     """An analysis, its workers, its CRM and its AI."""
-
-    store: Store
 
     @initialize(budget=st.booleans())
     def start(self, budget: bool) -> None:
@@ -189,15 +181,4 @@ def test_whatever_happens_to_leads_the_promises_hold(store: Store) -> None:
     class Machine(LeadMachine):
         pass
 
-    Machine.store = store
-    kind = "sqlite" if store.database.is_sqlite else "postgresql"
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=EXAMPLES[kind],
-            stateful_step_count=STEPS,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    play(Machine, store)

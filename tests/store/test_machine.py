@@ -6,16 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from sqlalchemy import select
 
 from clarion.contracts import Pacing
@@ -27,16 +19,11 @@ from clarion.store.entries import GiveUp, Granted, Halt, Intend, Postpone, Refus
 from clarion.store.posting import UNDECIDED
 from clarion.store.schema import attempts, chunks, targets
 from clarion.store.store import Store
+from tests.store.machinery import CHOICE, NUMBERS, RARELY, StoreMachine, one_of, play
 from tests.store.scene import COST, START, Scene, new_scene
 from tests.store.world import FATES, REFUSALS, Contact, Holder, World
 
 EXAMPLES = {"sqlite": 50, "postgresql": 12}
-"""Quick enough for every run; set them higher to search for longer."""
-
-STEPS = 40
-CHOICE = st.integers(0, 1_000)
-NUMBERS = st.integers(1, 3)
-RARELY = st.sampled_from([True, False, False, False])
 MEANWHILE = [
     *("wait 0.5", "wait 2", "wait 6", "wait 15", "wait 40"),
     *("hear STOP", "hear START", "leave alive", "leave dead"),
@@ -46,14 +33,8 @@ MEANWHILE = [
 ]
 
 
-def one_of(choices: list[Any], choice: int) -> Any:  # noqa: ANN401 - whatever is chosen from
-    return choices[choice % len(choices)]
-
-
-class CampaignMachine(RuleBasedStateMachine):
+class CampaignMachine(StoreMachine):
     """A campaign, its workers, its people and its provider."""
-
-    store: Store
 
     @initialize(people=st.integers(2, 9), per_minute=st.sampled_from([None, 60]), budget=st.booleans())
     def start(self, people: int, per_minute: int | None, budget: bool) -> None:
@@ -273,15 +254,4 @@ def test_whatever_happens_the_promises_hold(store: Store) -> None:
     class Machine(CampaignMachine):
         pass
 
-    Machine.store = store
-    kind = "sqlite" if store.database.is_sqlite else "postgresql"
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=EXAMPLES[kind],
-            stateful_step_count=STEPS,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    play(Machine, store, EXAMPLES)
