@@ -133,6 +133,21 @@ CALL_LINES = (
 
 CALL_SIGHT = Sight(CALLING, CALL_LINES, NOW, ZONE)
 
+PHASES = (
+    PhaseFigures(
+        phase=Phase.CHECKED, done=50_000, of=50_000, seconds=9.1, per_second=5_494.5,
+        chunks=50, failed_chunks=0, average_chunk_seconds=0.18, success_rate=0.9831, expected_end=None,
+    ),
+    PhaseFigures(
+        phase=Phase.FETCHED, done=49_157, of=49_157, seconds=41.0, per_second=1_198.9,
+        chunks=25, failed_chunks=1, average_chunk_seconds=1.58, success_rate=0.998, expected_end=None,
+    ),
+    PhaseFigures(
+        phase=Phase.ASSESSED, done=28_088, of=48_910, seconds=346.0, per_second=81.2,
+        chunks=118, failed_chunks=0, average_chunk_seconds=28.9, success_rate=0.9962, expected_end=NOW + 255.0,
+    ),
+)  # fmt: skip
+
 ASSESSING = Progress(
     campaign_id="fair-leads-2b71e0",
     name="Leads of the spring fair",
@@ -156,44 +171,7 @@ ASSESSING = Progress(
     next_due_at=NOW - 1.0,
     under_way=142,
     stages={"fetched": 48_910, "reused": 3_204, "assessed": 27_981, "submitted": 0, "written": 0},
-    phases=(
-        PhaseFigures(
-            phase=Phase.CHECKED,
-            done=50_000,
-            of=50_000,
-            seconds=9.1,
-            per_second=5_494.5,
-            chunks=50,
-            failed_chunks=0,
-            average_chunk_seconds=0.18,
-            success_rate=0.9831,
-            expected_end=None,
-        ),
-        PhaseFigures(
-            phase=Phase.FETCHED,
-            done=49_157,
-            of=49_157,
-            seconds=41.0,
-            per_second=1_198.9,
-            chunks=25,
-            failed_chunks=1,
-            average_chunk_seconds=1.58,
-            success_rate=0.998,
-            expected_end=None,
-        ),
-        PhaseFigures(
-            phase=Phase.ASSESSED,
-            done=28_088,
-            of=48_910,
-            seconds=346.0,
-            per_second=81.2,
-            chunks=118,
-            failed_chunks=0,
-            average_chunk_seconds=28.9,
-            success_rate=0.9962,
-            expected_end=NOW + 255.0,
-        ),
-    ),
+    phases=PHASES,
     tokens=Tokens(input=14_612_480, output=2_731_905, reused=3_204),
     followers=(
         Follower(
