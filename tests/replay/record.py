@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from clarion.domain.campaign import CampaignStatus
 from tests.fakes import BROKEN, DELIVERED, LATER, LOST, RECEIPT, REFUSED
 from tests.workflows.stage import CHUNK, Play, Stage, join_server, real_server
 from workflows.campaign import CampaignWorkflow
+
+Scene = Callable[[Stage], Awaitable[None]]
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -139,23 +141,15 @@ def neutral(part: object) -> object:
     return PROCESS.sub("recorded", part) if isinstance(part, str) else part
 
 
-async def record() -> None:
-    """Record all of them."""
+async def record(scenes: Sequence[Scene], long: Scene) -> None:
+    """Record all of them; the last one on a server that calls histories long soon."""
     HISTORIES.mkdir(exist_ok=True)
-    scenes: list[Callable[[Stage], Awaitable[None]]] = [
-        small,
-        steered,
-        cancelled,
-        cancelled_in_temporal,
-        halted,
-        failed,
-    ]
     with real_server() as address:
         for scene in scenes:
             await scene(Stage(await join_server(address), queue="clarion"))
     with real_server(SHORT) as address:
-        await continued(Stage(await join_server(address), queue="clarion"))
+        await long(Stage(await join_server(address), queue="clarion"))
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record([small, steered, cancelled, cancelled_in_temporal, halted, failed], continued))

@@ -6,16 +6,15 @@ Nobody is called, so no history holds anybody's data. See record.py for when to 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from clarion.account_contracts import AccountLimits
 from clarion.contracts import AccountRef, CampaignRef, Pacing
 from clarion.domain.campaign import CampaignStatus
 from tests.fake_calls import LONG
 from tests.fakes import DELIVERED, LATER, LOST, REFUSED
-from tests.replay.record import SHORT, keep, keep_first_run
+from tests.replay.record import keep, keep_first_run, record
 from tests.workflows.exchange import Exchange
-from tests.workflows.stage import Stage, join_server, real_server
+from tests.workflows.stage import Stage
 from workflows.campaign import CampaignWorkflow
 
 HELD = [LONG, DELIVERED]
@@ -93,15 +92,5 @@ async def continued(stage: Stage) -> None:
         await keep_first_run("calls_continued_first_run", play)
 
 
-async def record() -> None:
-    """Record all of them."""
-    scenes: list[Callable[[Stage], Awaitable[None]]] = [paused, queued, hung_up]
-    with real_server() as address:
-        for scene in scenes:
-            await scene(Stage(await join_server(address), queue="clarion"))
-    with real_server(SHORT) as address:
-        await continued(Stage(await join_server(address), queue="clarion"))
-
-
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record([paused, queued, hung_up], continued))

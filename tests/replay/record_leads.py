@@ -6,7 +6,6 @@ No lead is in them. See record.py for when to do this.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from temporalio.exceptions import ApplicationError
 
@@ -14,9 +13,9 @@ from clarion.contracts import Addition, Pacing, Retry
 from clarion.domain.campaign import CampaignStatus
 from tests.fake_leads import BATCHES, FETCH, LEFT, MISSING, WRITE
 from tests.fakes import BROKEN, DELIVERED, LATER, REFUSED
-from tests.replay.record import SHORT, keep, keep_first_run
+from tests.replay.record import keep, keep_first_run, record
 from tests.workflows.analysis import Analysis, analyse
-from tests.workflows.stage import CHUNK, Stage, join_server, real_server
+from tests.workflows.stage import CHUNK, Stage
 from workflows.campaign import CampaignWorkflow
 
 AWAY = ApplicationError("no connection to Salesforce", type="Unavailable")
@@ -105,15 +104,5 @@ async def end_child(play: Analysis) -> None:
     await play.stage.client.get_workflow_handle(f"{play.handle.id}.then").terminate()
 
 
-async def record() -> None:
-    """Record all of them."""
-    scenes: list[Callable[[Stage], Awaitable[None]]] = [live, batches, cancelled, failed]
-    with real_server() as address:
-        for scene in scenes:
-            await scene(Stage(await join_server(address), queue="clarion"))
-    with real_server(SHORT) as address:
-        await continued(Stage(await join_server(address), queue="clarion"))
-
-
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record([live, batches, cancelled, failed], continued))
