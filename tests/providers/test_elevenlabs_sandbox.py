@@ -22,7 +22,7 @@ from clarion.sandbox.server import Sandbox
 from clarion.sandbox.vendor import Settings as SandboxSettings
 from clarion.settings import Account, Provider
 from tests.providers.scripted_calls import CALL
-from tests.sandbox.parties import Heard, WebDoor
+from tests.sandbox.parties import Heard, WebDoor, started, web_door
 
 SECRET = "wsec_of_ours"
 GOOD = "+14155559108"
@@ -31,10 +31,8 @@ READER = ElevenLabsCalls(SECRET)
 
 @pytest.fixture
 async def door() -> AsyncIterator[WebDoor]:
-    door = WebDoor()
-    await door.open()
-    yield door
-    await door.close()
+    async with web_door() as door:
+        yield door
 
 
 @pytest.fixture
@@ -42,10 +40,8 @@ async def sandbox(door: WebDoor) -> AsyncIterator[Sandbox]:
     settings = SandboxSettings(
         latency_ms=0, time_scale=0.004, webhook_secret=SECRET, webhook_urls={"elevenlabs": door.url}
     )
-    sandbox = Sandbox(seed=7, settings=settings)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+    async with started(settings) as sandbox:
+        yield sandbox
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -23,18 +23,15 @@ from clarion.sandbox.openai.settings import OpenAiSettings
 from clarion.sandbox.server import Sandbox
 from clarion.sandbox.vendor import Settings as SandboxSettings
 from clarion.settings import Account, Provider
+from tests.sandbox.parties import started
 
 NAME = "default/spring/1"
 ASKED = Question("7.1.1", "gpt-5-mini", "Assess this lead.", '{"Name": "Ann"}', answer_schema(USUAL_ANSWER), 1000)
 
 
-@asynccontextmanager
-async def sandbox_with(**openai: object) -> AsyncIterator[Sandbox]:
+def sandbox_with(**openai: object) -> AbstractAsyncContextManager[Sandbox]:
     settings = {"latency": (0.0, 0.0), "batch_seconds": 0.2, **openai}
-    sandbox = Sandbox(seed=7, settings=SandboxSettings(latency_ms=0, openai=OpenAiSettings.model_validate(settings)))
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+    return started(SandboxSettings(latency_ms=0, openai=OpenAiSettings.model_validate(settings)))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,19 +20,15 @@ from clarion.sandbox.salesforce.settings import SalesforceSettings
 from clarion.sandbox.server import Sandbox
 from clarion.sandbox.vendor import Settings as SandboxSettings
 from tests.providers.scripted_salesforce import CLIENT, GIVEN, PASSWORD, SOAP, account, in_threads
+from tests.sandbox.parties import started
 from tests.sandbox.salesforce_parties import lead
 
 ONE, TWO, NOBODY, DELETED, CONVERTED = lead("0001"), lead("0002"), lead("9401"), lead("9402"), lead("9403")
 REFUSING, LOCKED = lead("9407"), lead("9408")
 
 
-@asynccontextmanager
-async def sandbox_with(**settings: object) -> AsyncIterator[Sandbox]:
-    told = SandboxSettings(latency_ms=0, salesforce=SalesforceSettings.model_validate(settings))
-    sandbox = Sandbox(seed=7, settings=told)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+def sandbox_with(**settings: object) -> AbstractAsyncContextManager[Sandbox]:
+    return started(SandboxSettings(latency_ms=0, salesforce=SalesforceSettings.model_validate(settings)))
 
 
 @pytest.fixture
@@ -149,14 +145,12 @@ async def test_every_way_to_log_in_is_taken(sandbox: Sandbox, jwt_login: Mapping
 @pytest.mark.parametrize("refused", ["pass<&>word", "key", "conceal"])
 async def test_a_login_that_is_refused_breaks_the_account(refused: str) -> None:
     settings = SandboxSettings(latency_ms=0, refused_tokens=(refused,))
-    sandbox = Sandbox(seed=7, settings=settings)
-    await sandbox.start()
     login = SOAP if refused == SOAP["password"] else CLIENT
-    with crm_of(sandbox, login) as crm, pytest.raises(AccountBroken) as caught:
-        await asyncio.to_thread(crm.check)
-    assert refused not in str(caught.value).split()
-    assert tally(sandbox)["failed_logins"] == 1
-    await sandbox.stop()
+    async with started(settings) as sandbox:
+        with crm_of(sandbox, login) as crm, pytest.raises(AccountBroken) as caught:
+            await asyncio.to_thread(crm.check)
+        assert refused not in str(caught.value).split()
+        assert tally(sandbox)["failed_logins"] == 1
 
 
 async def test_a_session_that_ends_in_between_is_renewed_once_for_all_threads(

@@ -9,15 +9,19 @@ import pytest
 
 from clarion.sandbox.server import Sandbox
 from clarion.sandbox.vendor import Settings
-from tests.sandbox.parties import Sender, WebDoor
+from tests.sandbox.parties import Sender, WebDoor, started, web_door
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(seed=7, settings=Settings(latency_ms=0, time_scale=0.2))
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+def sandbox_settings() -> Settings:
+    """Of the sandbox; a vendor's tests may have theirs."""
+    return Settings(latency_ms=0, time_scale=0.2)
+
+
+@pytest.fixture
+async def sandbox(sandbox_settings: Settings) -> AsyncIterator[Sandbox]:
+    async with started(sandbox_settings) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
@@ -28,7 +32,5 @@ async def sender(sandbox: Sandbox) -> AsyncIterator[Sender]:
 
 @pytest.fixture
 async def door() -> AsyncIterator[WebDoor]:
-    door = WebDoor()
-    await door.open()
-    yield door
-    await door.close()
+    async with web_door() as door:
+        yield door

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -12,11 +13,23 @@ import aiohttp
 from aiohttp import web
 
 from clarion.sandbox.server import Sandbox
+from clarion.sandbox.vendor import Settings
 
 SID = "AC" + "a1" * 16
 TOKEN = "open sesame"
 OURS = "+14155550100"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@asynccontextmanager
+async def started(settings: Settings, *, seed: int = 7) -> AsyncIterator[Sandbox]:
+    """A sandbox that runs while it is used."""
+    sandbox = Sandbox(seed=seed, settings=settings)
+    await sandbox.start()
+    try:
+        yield sandbox
+    finally:
+        await sandbox.stop()
 
 
 @dataclass
@@ -113,6 +126,17 @@ class WebDoor:
         if self.hold is not None:
             await self.hold.wait()
         return web.Response(status=self.status)
+
+
+@asynccontextmanager
+async def web_door() -> AsyncIterator[WebDoor]:
+    """A web door that is open while it is used."""
+    door = WebDoor()
+    await door.open()
+    try:
+        yield door
+    finally:
+        await door.close()
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:

@@ -11,6 +11,7 @@ from openai import AsyncOpenAI
 
 from clarion.sandbox.openai import batch_lines
 from clarion.sandbox.server import Sandbox
+from clarion.sandbox.vendor import Settings
 from tests.sandbox.openai_parties import (
     MODEL,
     QUICK,
@@ -29,11 +30,8 @@ from tests.sandbox.parties import eventually
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(seed=7, settings=QUICK)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+def sandbox_settings() -> Settings:
+    return QUICK
 
 
 @pytest.fixture

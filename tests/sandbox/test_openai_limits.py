@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import openai
 import pytest
@@ -12,16 +11,13 @@ import pytest
 from clarion.sandbox.openai.limits import Limits, go_duration
 from clarion.sandbox.openai.settings import OpenAiSettings
 from clarion.sandbox.server import Sandbox
-from clarion.sandbox.vendor import Answer
+from clarion.sandbox.vendor import Answer, Settings
 from tests.sandbox.openai_parties import MODEL, QUICK, control, lead, request, sdk, tally
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(seed=7, settings=QUICK)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+def sandbox_settings() -> Settings:
+    return QUICK
 
 
 def limits(requests: int | None, tokens: int | None) -> Limits:

@@ -10,15 +10,13 @@ from openai import AsyncOpenAI
 from pydantic import ValidationError
 
 from clarion.sandbox.server import Sandbox
+from clarion.sandbox.vendor import Settings
 from tests.sandbox.openai_parties import ASKED, FORMAT, MODEL, QUICK, Fit, control, lead, request, sdk, tally
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(seed=7, settings=QUICK)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.stop()
+def sandbox_settings() -> Settings:
+    return QUICK
 
 
 @pytest.fixture
