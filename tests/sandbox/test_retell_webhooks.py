@@ -15,15 +15,13 @@ from typing_extensions import Unpack
 
 from clarion.sandbox.server import Sandbox
 from tests.sandbox.parties import OURS, Heard, Sender, WebDoor, eventually
-
-KEY = "key_of_ours"
-GOOD = "+14155559108"
+from tests.sandbox.retell_parties import GOOD, KEY, sdk
 
 
 @pytest.fixture
 async def client(sandbox: Sandbox, sender: Sender, door: WebDoor) -> AsyncIterator[retell.AsyncRetell]:
     await sender.control("POST", "settings", {"time_scale": 0.002, "webhook_urls": {"retell": door.url}})
-    async with retell.AsyncRetell(api_key=KEY, base_url=sandbox.url, max_retries=0) as client:
+    async with sdk(sandbox) as client:
         yield client
 
 
