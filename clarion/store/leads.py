@@ -117,7 +117,7 @@ class LeadUsage:
     input_tokens: int
     output_tokens: int
     reused: int
-    """Leads that took an older answer."""
+    """Leads that were not asked about, because the same question had been answered or declined before."""
     write_errors: int
     """Leads whose answers the CRM did not take."""
 
