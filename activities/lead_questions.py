@@ -80,7 +80,7 @@ class Inquiry:
     def question(self, attempt: str, lead: str, cut_off: int) -> Question:
         """Write a question about a lead, given as JSON; its answer was ``cut_off`` so many times before."""
         longest = min(self.spec.max_output_tokens << min(cut_off, 12), LONGEST_ANSWER)
-        return Question(attempt, self.spec.model, self._instructions, lead, self._schema, longest)
+        return Question(attempt, self.spec.model, self._instructions, lead, self._schema, longest, self.spec.effort)
 
     @property
     def same_bytes(self) -> int:

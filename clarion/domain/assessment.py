@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 
 from clarion.domain.answer import USUAL_ANSWER, AnswerField, answer_model, field_schema
@@ -64,13 +64,30 @@ class Mode(StrEnum):
     AUTO = "auto"
 
 
+USUAL_MODEL = "gpt-5-mini"
+
+
+class Effort(StrEnum):
+    """How long a model that can think does so before it answers; what it thinks counts, and costs, like its answer."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
 USUAL_INSTRUCTIONS = "Assess how likely this lead is to become a customer of a business that sells to companies."
 
 
 class AssessSpec(Part):
     """What is asked about each lead, of which model, and how."""
 
-    model: Annotated[Word, Field(max_length=100, description="the name of a model")] = "gpt-5-mini"
+    model: Annotated[Word, Field(max_length=100, description="the name of a model")] = USUAL_MODEL
+    effort: Annotated[Effort | None, Field(description=f"one of {', '.join(Effort)}")] = None
+    """Where neither a model nor this is given, minimal; where a model is given, what it does by itself."""
     instructions: Annotated[Word, Field(max_length=32_000, description="what the AI should look for")] = (
         USUAL_INSTRUCTIONS
     )
@@ -84,6 +101,13 @@ class AssessSpec(Part):
     max_output_tokens: Annotated[Count, Field(ge=16, le=32_000, description="a whole number from 16 to 32000")] = 1_000
     fresh: Annotated[bool, Field(description="true or false")] = False
     """Whether leads are assessed again for which the same question has been answered before."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _thinks_little_by_default(cls, given: object) -> object:
+        if isinstance(given, dict) and "model" not in given and "effort" not in given:
+            return {**given, "effort": Effort.MINIMAL}
+        return given
 
     @field_validator("fields")
     @classmethod
@@ -146,8 +170,8 @@ def _says_something(value: LeadValue) -> bool:
 
 
 def assessment_key(spec: AssessSpec, fields: Mapping[str, LeadValue]) -> str:
-    """Return the name of a question, 64 hex digits: the same model, prompt, structure and lead give the same one."""
-    parts = [spec.model, prompt(spec), answer_schema(spec.fields), lead_text(fields)]
+    """Return the name of a question, 64 hex digits: the same model and effort, prompt, structure and lead give it."""
+    parts = [spec.model, spec.effort, prompt(spec), answer_schema(spec.fields), lead_text(fields)]
     return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
 

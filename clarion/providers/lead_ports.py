@@ -82,6 +82,9 @@ class Question:
     schema: Mapping[str, object]
     """The JSON schema of the answer, strict."""
     max_output_tokens: int
+    """What the model thinks before it answers counts, too."""
+    effort: str | None = None
+    """How long it thinks, in the provider's words; None leaves that to the model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,10 @@ CONTENT_CODES: Mapping[str, tuple[Outcome, str]] = {
 TOO_MUCH_WAITING = frozenset({"token_limit_exceeded", "request_limit_exceeded", "batch_limit_exceeded"})
 """Codes with which a batch is not begun because too much is waiting already."""
 
-ABOUT_ALL = ("model", "text", "instructions", "max_output_tokens", "store", "metadata", "endpoint", "completion_window")
+ABOUT_ALL = (
+    *("model", "reasoning", "text", "instructions", "max_output_tokens", "store", "metadata", "endpoint"),
+    "completion_window",
+)
 """Parameters that are the same for every lead: what OpenAI says about them holds nothing of one."""
 
 FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 400, 500

@@ -57,8 +57,10 @@ def request_body(question: Question) -> dict[str, object]:
     """Write a question: what we want in the instructions, the lead alone in the user's message, nothing kept there."""
     # Half a surrogate pair, which Excel and CRMs let pass, cannot be sent.
     lead = question.lead.encode(errors="replace").decode()
+    thinking = {} if question.effort is None else {"reasoning": {"effort": question.effort}}
     return {
         "model": question.model,
+        **thinking,
         "instructions": question.instructions,
         "input": [{"role": "user", "content": lead}],
         "text": {"format": {"type": "json_schema", "name": SCHEMA_NAME, "strict": True, "schema": question.schema}},

@@ -96,6 +96,13 @@ async def test_an_answer_keeps_to_the_schema_that_was_asked_for(analyst: OpenAiA
     assert reply.quota.tokens.remaining <= 10_000_000 - 1000
 
 
+async def test_how_long_a_model_thinks_is_asked_for_and_one_that_cannot_refuses(analyst: OpenAiAnalyst) -> None:
+    assert (await analyst.ask(replace(ASKED, effort="minimal"))).text is not None
+    for asked in (replace(ASKED, model="gpt-4.1", effort="low"), replace(ASKED, effort="a lot")):
+        with pytest.raises(AccountBroken, match=r"reasoning\.effort|Supported values"):
+            await analyst.ask(asked)
+
+
 @pytest.mark.parametrize(
     ("fate", "outcome"),
     [

@@ -23,11 +23,12 @@ KNOWN = frozenset({
     "top_p", "truncation", "user",
 })  # fmt: skip
 """Parameters of a request for a response."""
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 FEWEST_TOKENS = 16
 """The least that ``max_output_tokens`` may be."""
 SCHEMA_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-REASONING = re.compile(r"(gpt-5|o[1-9])")
-"""Models that take no temperature."""
+REASONING = re.compile(r"(gpt-[56]|o[1-9])")
+"""Models that think: they take an effort, and no temperature."""
 OURS = frozenset({"system", "developer"})
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 
@@ -110,6 +111,7 @@ def _response(body: Mapping[str, object], model: str) -> Question:
         raise wrong(f"Unknown parameter: '{strange[0]}'.", "unknown_parameter", strange[0])
     if not body.get("input"):
         raise missing("input")
+    _check_effort(body.get("reasoning"), model)
     text = body.get("text")
     shape = text.get("format") if isinstance(text, Mapping) else None
     schema = _schema(shape, "text.format", "invalid_json_schema") if isinstance(shape, Mapping) else None
@@ -119,6 +121,18 @@ def _response(body: Mapping[str, object], model: str) -> Question:
         Api.RESPONSES, body, model, (instructions if isinstance(instructions, str) else "") + told, said, schema,
         _most(body, "max_output_tokens", FEWEST_TOKENS),
     )  # fmt: skip
+
+
+def _check_effort(reasoning: object, model: str) -> None:
+    effort = reasoning.get("effort") if isinstance(reasoning, Mapping) else None
+    if effort is None:
+        return
+    if not REASONING.match(model):
+        message = "Unsupported parameter: 'reasoning.effort' is not supported with this model."
+        raise wrong(message, "unsupported_parameter", "reasoning.effort")
+    if effort not in EFFORTS:
+        message = f"Invalid value: '{effort}'. Supported values are: {', '.join(repr(known) for known in EFFORTS)}."
+        raise wrong(message, "invalid_value", "reasoning.effort")
 
 
 def _chat(body: Mapping[str, object], model: str) -> Question:

@@ -15,6 +15,7 @@ from clarion.domain.answer import USUAL_ANSWER, AnswerField, Kind
 from clarion.domain.assessment import (
     AssessSpec,
     BadAnswer,
+    Effort,
     Mode,
     answer_schema,
     assessment_key,
@@ -260,6 +261,15 @@ def test_empty_fields_are_left_out_and_the_order_does_not_count() -> None:
     assert lead_text(dict(reversed(fields.items()))) == lead_text(fields)
     assert lead_text({"Name": "half \ud800"}) == '{"Name":"half \ufffd"}'
     assert lead_text({}) == "{}"
+
+
+def test_the_usual_model_thinks_little_and_another_one_as_it_likes() -> None:
+    assert AssessSpec().effort == "minimal"
+    assert AssessSpec.model_validate({"model": "gpt-4.1-mini"}).effort is None
+    assert AssessSpec.model_validate({"effort": None}).effort is None
+    assert AssessSpec.model_validate(AssessSpec(model="gpt-5").model_dump()).effort is None
+    high = AssessSpec(effort=Effort.HIGH)
+    assert assessment_key(high, LEAD) != assessment_key(AssessSpec(), LEAD)
 
 
 def test_the_same_question_has_the_same_key() -> None:
