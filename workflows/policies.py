@@ -13,6 +13,9 @@ FINAL = ["BadInput", "NotFound"]
 QUICK = timedelta(seconds=30)
 """For activities that are one short transaction."""
 
+TELLING = timedelta(seconds=5)
+"""For a message to the account: when a worker dies with one, nobody hears of lanes that are free for so long."""
+
 QUICK_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=10), non_retryable_error_types=FINAL
 )

@@ -145,7 +145,7 @@ class Steps:
         await workflow.execute_activity_method(
             AccountActivities.request_lanes,
             LaneAsk(account=self._account, request=request),
-            start_to_close_timeout=policies.QUICK,
+            start_to_close_timeout=policies.TELLING,
             retry_policy=policies.QUICK_RETRY,
             summary=f"ask for {request.wants} lanes",
         )
