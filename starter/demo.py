@@ -7,16 +7,17 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
 from clarion import temporal
 from clarion.domain.call import CALLERS
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
-from clarion.domain.errors import BadInput, ClarionError, did_you_mean
+from clarion.domain.errors import BadInput, ClarionError, Unreachable, did_you_mean
 from clarion.domain.target import Outcome
 from clarion.settings import RUNNING_FILE, Settings
 from clarion.store.campaigns import Campaign
@@ -38,6 +39,8 @@ from starter.stack import (
     webhook_settings,
 )
 from starter.wiring import Installation
+
+T = TypeVar("T")
 
 EXAMPLES = {"sms": "reminder.yaml", "call": "calls.yaml", "lead_analysis": "leads.yaml"}
 
@@ -76,7 +79,8 @@ async def run_demo(channel: str, *, provider: str | None = None, as_json: bool =
                 campaigns = installation.campaigns
                 campaign = await campaigns.start(spec, campaign_id=f"demo-{channel}")
                 console.print(f"[dim]campaign[/] {campaign.ref.campaign_id} [dim]from[/] {example}\n")
-                progress = await views.follow(campaigns, campaign.ref.campaign_id, console=console)
+                following = views.follow(campaigns, campaign.ref.campaign_id, console=console)
+                progress = await while_all_parts_live(stack, following)
                 await views.print_report(campaigns, campaign.ref.campaign_id, console=console)
                 good = progress.books.balanced and progress.status is CampaignStatus.COMPLETED
                 if spec.channel is Channel.CALL:
@@ -87,6 +91,23 @@ async def run_demo(channel: str, *, provider: str | None = None, as_json: bool =
     if as_json:
         sys.stdout.write(progress.model_dump_json(indent=2) + "\n")
     return 0 if good else 1
+
+
+async def while_all_parts_live(stack: Stack, doing: Coroutine[object, object, T]) -> T:
+    """Do it to the end. Raises Unreachable when a part ends by itself, as nothing would ever come of it then."""
+    task = asyncio.ensure_future(doing)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=BETWEEN_LOOKS)
+            for part in stack.parts.values():
+                if not part.alive and not task.done():
+                    message = (
+                        f"{part.name} ended by itself; nothing can go on. The end of its log:\n{part.last_words}"
+                    )
+                    raise Unreachable(message)
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def through(spec: CampaignSpec, provider: str | None) -> CampaignSpec:

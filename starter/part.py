@@ -46,6 +46,11 @@ class Part:
         """Its process id while it runs."""
         return self.process.pid if self.process is not None and self.alive else None
 
+    @property
+    def last_words(self) -> str:
+        """The end of its log."""
+        return _tail(self.log)
+
     async def start(self) -> None:
         """Start and wait until it answers. Raises Unreachable with the end of its log."""
         self._spawn()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from clarion.domain.campaign import CampaignStatus, then_campaign
-from clarion.domain.errors import BadInput
+from clarion.domain.errors import BadInput, Unreachable
 from clarion.settings import load_settings
 from clarion.store.campaigns import Campaign
 from starter import demo, views
 from starter.campaign_file import read_campaign_file
-from starter.stack import analysing_environment, calling_environment, sandbox_environment
+from starter.part import Part
+from starter.stack import Stack, analysing_environment, calling_environment, sandbox_environment
 from starter.startable import account_problems, check_startable
 from starter.wiring import Installation
 from tests.starter.installation import OneCampaign, Place, people
@@ -100,3 +103,16 @@ def test_calls_without_texts_end_at_once(place: Place) -> None:
     good, shown = end_of(place, campaign)
     assert good
     assert "texts to" not in shown
+
+
+async def test_a_worker_that_cannot_start_ends_the_demo_with_what_it_said(tmp_path: Path) -> None:
+    async def at_once() -> bool:
+        return True
+
+    command = [sys.executable, "-c", "import sys; sys.exit('no account of this name')"]
+    stack = Stack(tmp_path)
+    stack.parts["worker-1"] = Part("worker-1", command, {}, tmp_path / "worker-1.log", at_once)
+    await stack.parts["worker-1"].start()
+    with pytest.raises(Unreachable, match=r"worker-1 ended by itself(.|\n)*no account of this name"):
+        await demo.while_all_parts_live(stack, asyncio.sleep(60))
+    assert await demo.while_all_parts_live(Stack(tmp_path), asyncio.sleep(0, "done")) == "done"
