@@ -101,9 +101,7 @@ async def while_all_parts_live(stack: Stack, doing: Coroutine[object, object, T]
             await asyncio.wait([task], timeout=BETWEEN_LOOKS)
             for part in stack.parts.values():
                 if not part.alive and not task.done():
-                    message = (
-                        f"{part.name} ended by itself; nothing can go on. The end of its log:\n{part.last_words}"
-                    )
+                    message = f"{part.name} ended by itself; nothing can go on. The end of its log:\n{part.last_words}"
                     raise Unreachable(message)
         return task.result()
     finally:
