@@ -61,7 +61,12 @@ def open_store(settings: Settings) -> Store:
     """Build the store of this installation."""
     readers = {"twilio": TwilioReceipts("")}
     return Store(
-        settings.database, tenant=settings.tenant, grace=settings.grace, readers=readers, call_readers=call_readers()
+        settings.database,
+        tenant=settings.tenant,
+        grace=settings.grace,
+        readers=readers,
+        call_readers=call_readers(),
+        tenants=settings.tenants,
     )
 
 

@@ -20,6 +20,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from clarion.account_contracts import AccountLimits
 from clarion.domain.errors import BadInput
 
+TENANT = r"^[A-Za-z0-9_-]{1,40}$"
+"""How the names of tenants are spelt."""
+
 RUNNING_FILE = "running.env"
 """In home: how to reach the parts that ``clarion up`` has started."""
 
@@ -68,6 +71,9 @@ class Account(BaseModel):
 
     provider: Provider = Field(
         Provider.TWILIO, description="Vendor: twilio, retell, elevenlabs, exotel, openai or salesforce."
+    )
+    tenant: str | None = Field(
+        None, pattern=TENANT, description="The only tenant that may use it; without it, the tenant of CLARION_TENANT."
     )
     sid: str = Field("", description="Account SID at Twilio (AC…) or Exotel.")
     auth_token: SecretStr = Field(
@@ -167,7 +173,7 @@ class Settings(BaseSettings):
         None, description="postgresql+psycopg://user:password@host/database; without it a SQLite file in home."
     )
     tenant: str = Field(
-        "default", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Whose campaigns this installation runs."
+        "default", pattern=TENANT, description="Whose campaigns the command line runs; API keys are of any tenant."
     )
     accounts: dict[str, Account] = Field(default_factory=dict, description="Provider accounts by name.")
     public_url: str | None = Field(
@@ -198,6 +204,18 @@ class Settings(BaseSettings):
         15.0, ge=0, description="Seconds, beyond slack and provider timeout, before an unknown target is looked up."
     )
     unknown_deadline: float = Field(86400.0, gt=0, description="Seconds after which an unknown target stays unknown.")
+    max_upload_mb: float = Field(200.0, gt=0, description="Largest audience file the web door takes, in megabytes.")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port for Prometheus, on every process; without it there are no metrics."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that Prometheus asks.")
+    payload_keys: SecretStr | None = Field(
+        None,
+        description="Keys that encrypt what Temporal keeps, as id:base64 separated by commas; the first one encrypts.",
+    )
+    hooks_to_private: bool = Field(
+        default=False, description="Whether webhooks of ours may go to private and loopback addresses."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line shown.")
 
     @property
@@ -216,6 +234,22 @@ class Settings(BaseSettings):
         contacts = (account.timeout for account in self.accounts.values() if account.provider not in REACHING_NOBODY)
         slowest = max(contacts, default=10.0)
         return self.intent_slack + slowest + self.unknown_grace
+
+    def tenant_of(self, account: str) -> str:
+        """Whose an account is; an unknown one is taken for the installation's own."""
+        found = self.accounts.get(account)
+        return self.tenant if found is None or found.tenant is None else found.tenant
+
+    @property
+    def tenants(self) -> dict[str, str]:
+        """By account, whose it is."""
+        return {name: self.tenant_of(name) for name in self.accounts}
+
+    def for_tenant(self, tenant: str) -> Settings:
+        """These settings as one tenant has them: its name, and no account but its own."""
+        own = {name: account for name, account in self.accounts.items() if self.tenant_of(name) == tenant}
+        told = {name: account.model_copy(update={"tenant": tenant}) for name, account in own.items()}
+        return self.model_copy(update={"tenant": tenant, "accounts": told})
 
     def account(self, name: str) -> Account:
         """Return an account by name. Raises BadInput with the accounts there are."""

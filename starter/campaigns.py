@@ -58,10 +58,7 @@ class Campaigns:
         """
         now = time.time()
         check_startable(spec, self.settings, now)
-        name = campaign_id or new_id(spec.name)
-        if not ID.fullmatch(name):
-            message = f'"{name}" cannot be a campaign id; use letters, digits, dots, dashes and underscores, 64 at most'
-            raise BadInput(message)
+        name = checked_id(campaign_id or new_id(spec.name))
         if not draft:
             await self.connect()
         ref = await asyncio.to_thread(self.store.campaigns.create, self.settings.tenant, name, spec, now)
@@ -124,13 +121,13 @@ class Campaigns:
         await self._run(campaign, WorkflowIDReusePolicy.ALLOW_DUPLICATE, reopen=again)
         return Reply(status=CampaignStatus.PREPARING, message="opened again to try the failed targets")
 
-    async def add(self, campaign_id: str, file: Path) -> Reply:
-        """Add one more audience file to a running campaign."""
+    async def add(self, campaign_id: str, file: Path, *, name: str | None = None) -> Reply:
+        """Add one more audience file to a running campaign; ``name`` is what the person calls it."""
         handle = await self._handle(campaign_id, "added to")
         campaign = await self.find(campaign_id)
         audience = campaign.spec.audience.model_copy(update={"file": str(file)})
-        check_audience(campaign.spec.model_copy(update={"audience": audience}), time.time())
-        file_id = await asyncio.to_thread(self.store.files.keep, campaign.ref.key, file)
+        check_audience(campaign.spec.model_copy(update={"audience": audience}), time.time(), name)
+        file_id = await asyncio.to_thread(self.store.files.keep, campaign.ref.key, file, name)
         return await self._update(handle, CampaignWorkflow.add_targets, Addition(file_id=file_id))
 
     async def find(self, campaign_id: str) -> Campaign:
@@ -266,6 +263,14 @@ class Campaigns:
 def workflow_id(campaign: Campaign) -> str:
     """The id of a campaign in Temporal."""
     return f"campaign/{campaign.ref.tenant}/{campaign.ref.campaign_id}"
+
+
+def checked_id(name: str) -> str:
+    """Return a campaign id that somebody has chosen. Raises BadInput."""
+    if not ID.fullmatch(name):
+        message = f'"{name}" cannot be a campaign id; use letters, digits, dots, dashes and underscores, 64 at most'
+        raise BadInput(message)
+    return name
 
 
 def new_id(name: str) -> str:

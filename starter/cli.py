@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from starter import cli_account, cli_call, cli_installation, cli_leads, cli_look, cli_optout, cli_start, cli_steer
+from starter import (
+    cli_account,
+    cli_call,
+    cli_installation,
+    cli_keys,
+    cli_leads,
+    cli_look,
+    cli_optout,
+    cli_start,
+    cli_steer,
+)
 from starter.cli_frame import Group, finish
 
 app = typer.Typer(
@@ -76,6 +86,7 @@ for name, command, panel in (
 ):
     app.command(name, rich_help_panel=panel)(command)
 
+app.add_typer(cli_keys.app, name="keys", rich_help_panel=INSTALLATION)
 app.add_typer(cli_optout.app, name="optout", rich_help_panel=INSTALLATION)
 
 

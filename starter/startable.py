@@ -39,11 +39,15 @@ def check_words(spec: CampaignSpec, now: float) -> None:
     check_start(spec, now)
 
 
-def check_audience(spec: CampaignSpec, now: float) -> None:
-    """Open the audience and check its columns against the campaign, up to the first row. Raises BadInput."""
+def check_audience(spec: CampaignSpec, now: float, name: str | None = None) -> None:
+    """Open the audience and check its columns against the campaign, up to the first row. Raises BadInput.
+
+    ``name`` is what the person calls the file, when it lies under another name.
+    """
     source = spec.audience
-    path = Path(source.file)
-    with open_audience(path, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding) as reader:
+    with open_audience(
+        Path(source.file), name=name, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding
+    ) as reader:
         RowChecker(spec, reader.columns, now)
         require_rows(reader)
 

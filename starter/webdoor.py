@@ -15,7 +15,9 @@ from clarion.settings import Settings
 from clarion.store.group_commit import GroupCommit
 from clarion.store.migrate import require_schema
 from clarion.store.store import Store
+from starter.doors import add_doors, doors_open
 from starter.web import create_app, serve
+from starter.wiring import Connection, Installation
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +69,17 @@ async def run_web(settings: Settings, store: Store, host: str, port: int) -> Non
     """Serve until SIGINT or SIGTERM. Raises BadInput when the port cannot be had, Conflict without a schema."""
     await asyncio.to_thread(require_schema, store.database)
     inbox = DurableInbox(store)
+    installation = Installation.of(settings, store, Connection(settings.temporal_address))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with inbox.running():
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with inbox.running(), doors_open(app, installation):
             yield
 
     async def health() -> None:
         await asyncio.to_thread(store.database.ping)
 
+    app = create_app(settings, inbox, health, lifespan)
+    add_doors(app, installation)
     log.info("the web door listens on http://%s:%s", host, port)
-    await serve(create_app(settings, inbox, health, lifespan), host, port)
+    await serve(app, host, port)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from starter.accounts import Accounts
     from starter.campaigns import Campaigns
+    from starter.drafts import Drafts
+    from starter.looking import Looking
 
 
 def new_store(settings: Settings) -> Store:
@@ -33,6 +35,7 @@ def new_store(settings: Settings) -> Store:
             grace=settings.grace,
             readers=readers,
             call_readers=call_readers(),
+            tenants=settings.tenants,
         )
     except OSError as error:
         message = (
@@ -100,24 +103,46 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What the front doors of one process share."""
+    """What the front doors of one process share, as one tenant may use it."""
 
     settings: Settings
     store: Store
+    connection: Connection
     campaigns: Campaigns
+    drafts: Drafts
     accounts: Accounts
+    looking: Looking
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store, connection: Connection) -> Self:
+        """Prepare the use cases of the tenant that the settings name."""
+        # The Temporal SDK takes half a second to import: what only looks into the store goes without it.
+        from starter.accounts import Accounts
+        from starter.campaigns import Campaigns
+        from starter.drafts import Drafts
+        from starter.looking import Looking
+
+        campaigns = Campaigns(settings, store, connection)
+        return cls(
+            settings=settings,
+            store=store,
+            connection=connection,
+            campaigns=campaigns,
+            drafts=Drafts(settings, store, campaigns),
+            accounts=Accounts(settings, connection),
+            looking=Looking(store, settings.tenant),
+        )
+
+    def for_tenant(self, tenant: str) -> Installation:
+        """The same installation as another tenant sees it: nothing of what it gives belongs to anybody else."""
+        return Installation.of(self.settings.for_tenant(tenant), self.store, self.connection)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: Settings) -> AsyncIterator[Self]:
         """Open the store, prepare the use cases. Raises BadInput, Unreachable, or Conflict before `clarion setup`."""
-        # The Temporal SDK takes half a second to import: what only looks into the store goes without it.
-        from starter.accounts import Accounts
-        from starter.campaigns import Campaigns
-
         store = await asyncio.to_thread(open_store, settings)
         try:
-            connection = Connection(settings.temporal_address)
-            yield cls(settings, store, Campaigns(settings, store, connection), Accounts(settings, connection))
+            yield cls.of(settings.for_tenant(settings.tenant), store, Connection(settings.temporal_address))
         finally:
             store.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import delete, insert, select, update
 
 from clarion.domain.errors import NotFound
-from clarion.store.database import Database
+from clarion.store.database import Database, storable
 from clarion.store.posting import Posting
 from clarion.store.schema import audience_files, audience_parts
 
@@ -40,11 +40,12 @@ class Files:
         """Work on ``database``."""
         self._database = database
 
-    def keep(self, campaign_key: int, path: Path) -> int:
-        """Copy a file into the store in pieces; return its id."""
+    def keep(self, campaign_key: int, path: Path, name: str | None = None) -> int:
+        """Copy a file into the store in pieces; return its id. ``name`` is what the person calls it."""
         digest = hashlib.sha256()
         with path.open("rb") as source, self._database.write() as connection:
-            row = {"campaign_key": campaign_key, "name": path.name, "size": path.stat().st_size, "sha256": ""}
+            called = (storable(name) or path.name)[-255:]
+            row = {"campaign_key": campaign_key, "name": called, "size": path.stat().st_size, "sha256": ""}
             file_id = connection.execute(insert(audience_files).values(row).returning(audience_files.c.id)).scalar_one()
             number = 0
             while data := source.read(PART):

@@ -34,6 +34,8 @@ class _Read:
 
     id: int
     received_at: float
+    tenant: str
+    """Whose account it came to."""
     status: StatusReceipt | None = None
     attempt: AttemptId | None = None
     inbound: InboundText | None = None
@@ -58,6 +60,8 @@ class Inbox:
     grace: float = 15.0
     call_readers: Mapping[str, CallReader] = field(default_factory=dict)
     """By provider."""
+    tenants: Mapping[str, str] = field(default_factory=dict)
+    """By account, of those that are not ``tenant``'s."""
 
     def keep(self, batch: Sequence[RawReceipt], _now: float) -> Sequence[None]:
         """Store receipts as they came. When this returns, they are safe."""
@@ -110,7 +114,7 @@ class Inbox:
             _find_calls(connection, read)
             for receipt in read:
                 if receipt.inbound is not None:
-                    receipt.answers = self._written_last(connection, receipt.inbound.sender)
+                    receipt.answers = _written_last(connection, receipt.tenant, receipt.inbound.sender)
             about = [receipt.about for receipt in read if receipt.about is not None]
             posting.load(about, attempts_of=about)
             for receipt in read:
@@ -134,7 +138,7 @@ class Inbox:
         return Counter({"failed": len(bad)} if bad else {})
 
     def _read(self, row: Row[Any]) -> _Read:
-        found = _Read(row.id, row.received_at)
+        found = _Read(row.id, row.received_at, self.tenants.get(row.account, self.tenant))
         if row.kind == "call":
             return self._read_call(row, found)
         reader = self.readers.get(row.provider)
@@ -165,23 +169,11 @@ class Inbox:
             found.attempt = named_attempt(found.call)
         return found
 
-    def _written_last(self, connection: Connection, address: str) -> TargetKey | None:
-        """The target of the campaign that wrote to an address last."""
-        query = (
-            select(targets.c.campaign_key, targets.c.position)
-            .join(campaigns, campaigns.c.key == targets.c.campaign_key)
-            .where(targets.c.address == address, campaigns.c.tenant == self.tenant, targets.c.attempts > 0)
-            .order_by(targets.c.campaign_key.desc(), targets.c.position)
-            .limit(1)
-        )
-        row = connection.execute(query).one_or_none()
-        return None if row is None else TargetKey(*row)
-
     def _apply_inbound(self, posting: Posting, receipt: _Read, text: InboundText) -> str:
         campaign_key, position = receipt.answers or (None, None)
         row = {
             "provider_reference": text.provider_reference[:64],
-            "tenant": self.tenant,
+            "tenant": receipt.tenant,
             "address": text.sender[:32],
             "campaign_key": campaign_key,
             "position": position,
@@ -192,7 +184,7 @@ class Inbox:
         new = insert_into(conversations, posting.connection.dialect.name).values(row).on_conflict_do_nothing()
         if posting.connection.execute(new.returning(conversations.c.kind)).scalar() is None:
             return "known"
-        person = Person(self.tenant, text.sender[:32])
+        person = Person(receipt.tenant, text.sender[:32])
         said = f'answered "{storable(text.body[:40])}"'
         if text.kind is InboundKind.STOP:
             posting.suppress(person, Wish(contact=False, at=receipt.received_at, source="stop", detail=said))
@@ -201,6 +193,19 @@ class Inbox:
         if receipt.answers is not None:
             posting.event(*receipt.answers, f"inbound_{text.kind.value}", "a text came in")
         return "applied"
+
+
+def _written_last(connection: Connection, tenant: str, address: str) -> TargetKey | None:
+    """The target of the campaign of a tenant that wrote to an address last."""
+    query = (
+        select(targets.c.campaign_key, targets.c.position)
+        .join(campaigns, campaigns.c.key == targets.c.campaign_key)
+        .where(targets.c.address == address, campaigns.c.tenant == tenant, targets.c.attempts > 0)
+        .order_by(targets.c.campaign_key.desc(), targets.c.position)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else TargetKey(*row)
 
 
 def _find_calls(connection: Connection, read: Sequence[_Read]) -> None:

@@ -59,6 +59,7 @@ campaigns = Table(
     Column("hang_up", Boolean, nullable=False, default=False, comment="whether calls under way are to be ended"),
     Column("recent", Text, nullable=False, default="", comment="the last calls, for the circuit breaker, as JSON"),
     Column("parent_key", ID, comment="the campaign whose targets come here; its feed says which"),
+    Column("template", Boolean, nullable=False, default=False, comment="whether it is only there to be cloned"),
     Column("fed", ID, nullable=False, default=0, comment="how far the parent's log has been looked through for them"),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
@@ -83,6 +84,7 @@ targets = Table(
     Column("variables", Text),
     Column("text", Text, comment="the row's own message, taken literally"),  # in calls: the row's own script, as JSON
     Column("parent_position", BigInteger, comment="in the parent campaign, where it comes from one"),
+    Column("variant", String(40), comment="which of the campaign's variants it gets"),
     Column("time_zone", String(40)),
     Column("segments", SmallInteger, nullable=False, default=0),
     Column("tries", Integer, nullable=False, default=0, comment="attempts that count against the retry rules"),

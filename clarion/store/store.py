@@ -18,6 +18,7 @@ from clarion.store.feeding import Feeding
 from clarion.store.files import Files
 from clarion.store.importing import Importing
 from clarion.store.inbox import Inbox
+from clarion.store.keys import Keys
 from clarion.store.leads import Leads
 from clarion.store.schema import conversations
 from clarion.store.suppressions import Suppressions
@@ -47,8 +48,12 @@ class Store:
         grace: float,
         readers: Mapping[str, ReceiptReader] | None = None,
         call_readers: Mapping[str, CallReader] | None = None,
+        tenants: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare the store at ``url``; ``grace`` is in seconds. Raises BadInput for an address that is none."""
+        """Prepare the store at ``url``; ``grace`` is in seconds. Raises BadInput for an address that is none.
+
+        ``tenants`` says by account whose it is, where it is not ``tenant``'s.
+        """
         self.database = Database(url)
         self.campaigns = Campaigns(self.database)
         self.targets = Targets(self.database)
@@ -62,7 +67,8 @@ class Store:
         self.leads = Leads(self.database)
         self.batches = Batches(self.database)
         self.feeding = Feeding(self.database)
-        self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {})
+        self.keys = Keys(self.database)
+        self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {}, tenants or {})
 
     def conversations(self, campaign_key: int) -> Sequence[Conversation]:
         """What people answered to a campaign, in order."""
