@@ -136,7 +136,7 @@ def web_server(app: FastAPI) -> WebServer:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=LONGEST_GOODBYE,
-            ws="websockets",
+            ws="websockets-sansio",
         )
     )
 
