@@ -6,7 +6,6 @@ import time
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel
 
 from clarion.domain.rights import Rights
 from starter.cli_frame import Json, looking, out, print_json, print_json_list, say
@@ -14,26 +13,6 @@ from starter.cli_frame import Json, looking, out, print_json, print_json_list, s
 app = typer.Typer(help="API keys: each belongs to a tenant and has rights.", no_args_is_help=True)
 
 Tenant = Annotated[str | None, typer.Option(help="Whose keys; without it, the tenant of CLARION_TENANT.")]
-
-
-class KeyLine(BaseModel):
-    """A key in the list. Times are epoch seconds."""
-
-    id: str
-    tenant: str
-    name: str
-    rights: Rights
-    created_at: float
-    expires_at: float | None
-    revoked_at: float | None
-    used_at: float | None
-
-
-class NewKey(KeyLine):
-    """A key just made."""
-
-    key: str
-    """What is sent as `Authorization: Bearer …`; told this once."""
 
 
 @app.command()
@@ -45,7 +24,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a key; it is shown once."""
-    from starter.keys import Keys
+    from starter.keys import Keys, NewKey
 
     now = time.time()
     with looking() as look:
@@ -53,7 +32,7 @@ def create(
             tenant or look.tenant, name, rights, now, expires_at=None if days is None else now + days * 86400
         )
     if as_json:
-        print_json(NewKey.model_validate({"key": text, **_facts(key)}))
+        print_json(NewKey.of(key, text))
         return
     say(f'key {key.id} of tenant {key.tenant} for "{key.name}" may {key.rights}; it is shown only now:')
     say(text)
@@ -65,7 +44,9 @@ def list_(tenant: Tenant = None, as_json: Json = False) -> None:
     with looking() as look:
         found = look.store.keys.list(tenant or look.tenant)
     if as_json:
-        print_json_list(KeyLine.model_validate(_facts(key)) for key in found)
+        from starter.keys import KeyLine
+
+        print_json_list(KeyLine.model_validate(key) for key in found)
         return
     from starter.tables import new_table
     from starter.times import clock
@@ -91,7 +72,3 @@ def revoke(
     with looking() as look:
         look.store.keys.revoke(tenant or look.tenant, key_id, time.time())
     say(f"key {key_id} opens nothing any more")
-
-
-def _facts(key: object) -> dict[str, object]:
-    return {name: getattr(key, name) for name in KeyLine.model_fields}

@@ -9,6 +9,8 @@ import re
 import secrets
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict
+
 from clarion.domain.errors import BadInput, ClarionError
 from clarion.domain.rights import Rights
 from clarion.settings import TENANT
@@ -21,6 +23,33 @@ PREFIX = "clk"
 
 class Refused(ClarionError):
     """Nobody we know knocks, or somebody who may not do this."""
+
+
+class KeyLine(BaseModel):
+    """A key in the list. Times are epoch seconds."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: str
+    tenant: str
+    name: str
+    rights: Rights
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    used_at: float | None
+
+
+class NewKey(KeyLine):
+    """A key just made."""
+
+    key: str
+    """What is sent as `Authorization: Bearer …`; told this once."""
+
+    @classmethod
+    def of(cls, made: ApiKey, key: str) -> NewKey:
+        """Join a key's facts and its text."""
+        return cls(**KeyLine.model_validate(made).model_dump(), key=key)
 
 
 @dataclass(frozen=True, slots=True)
