@@ -229,6 +229,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.folder / 'clarion.db'}"
 
     @property
+    def payload_keyring(self) -> str:
+        """The keys that encrypt what Temporal keeps, as `clarion.codec.parse_keys` reads them; empty: none."""
+        return "" if self.payload_keys is None else self.payload_keys.get_secret_value()
+
+    @property
     def grace(self) -> float:
         """Seconds before an unknown target is looked up: longer than anything that may still be on its way can take."""
         contacts = (account.timeout for account in self.accounts.values() if account.provider not in REACHING_NOBODY)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
+from clarion.codec import EncryptingCodec, parse_keys
 from clarion.domain.errors import BadInput, Unreachable
 
 LOCAL = "localhost:7233"
@@ -35,16 +38,29 @@ def _load() -> ClientConnectConfig:
         raise BadInput(message) from None
 
 
-async def connect(runtime: Runtime | None = None, *, address: str | None = None) -> Client:
-    """Connect, to ``address`` when Temporal's own configuration names none.
+def data_converter(payload_keys: str = "") -> DataConverter:
+    """How our models become payloads, encrypted where there are keys. Raises BadInput."""
+    keys = parse_keys(payload_keys)
+    if not keys:
+        return pydantic_data_converter
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=EncryptingCodec(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+async def connect(runtime: Runtime | None = None, *, address: str | None = None, payload_keys: str = "") -> Client:
+    """Connect, to ``address`` when Temporal's own configuration names none; ``payload_keys`` as in the settings.
 
     Raises BadInput for a configuration that cannot be read, Unreachable with the address and a way out.
     """
+    converter = data_converter(payload_keys)
     config = _load()
     target = config.setdefault("target_host", address or LOCAL)
     namespace = config.get("namespace", "default")
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime)
+        return await Client.connect(**config, data_converter=converter, runtime=runtime)
     except (RuntimeError, RPCError):
         message = (
             f"Temporal at {target} (namespace {namespace}) does not answer; start one with `clarion up`, or set "

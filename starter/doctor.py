@@ -47,7 +47,7 @@ async def _database(settings: Settings) -> Finding:
 async def _temporal(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with asyncio.timeout(PATIENCE):
-            client = await connect_to_temporal(settings.temporal_address)
+            client = await connect_to_temporal(settings)
             await require_namespace(client)
     except (ClarionError, TimeoutError) as error:
         yield problem("Temporal", error)

@@ -26,7 +26,7 @@ async def set_up(settings: Settings, *, wait: float, say: Callable[[str], object
     say(f"database {_shown(settings)}: ready")
     from starter.cluster import add_search_attributes, require_namespace
 
-    client = await _patiently(lambda: connect_to_temporal(settings.temporal_address), until, say)
+    client = await _patiently(lambda: connect_to_temporal(settings), until, say)
     await _patiently(lambda: require_namespace(client), until, say)
     added = await _patiently(lambda: add_search_attributes(client), until, say)
     what = f"search attributes {', '.join(added)} added" if added else "search attributes are there"

@@ -69,7 +69,7 @@ async def run_web(settings: Settings, store: Store, host: str, port: int) -> Non
     """Serve until SIGINT or SIGTERM. Raises BadInput when the port cannot be had, Conflict without a schema."""
     await asyncio.to_thread(require_schema, store.database)
     inbox = DurableInbox(store)
-    installation = Installation.of(settings, store, Connection(settings.temporal_address))
+    installation = Installation.of(settings, store, Connection(settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

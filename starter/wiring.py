@@ -67,12 +67,15 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-async def connect_to_temporal(address: str | None) -> Client:
-    """Connect; ``address`` counts when Temporal's own configuration names none. Raises BadInput or Unreachable."""
+async def connect_to_temporal(settings: Settings) -> Client:
+    """Connect; the settings' address counts when Temporal's own configuration names none.
+
+    Raises BadInput or Unreachable.
+    """
     from clarion.temporal import connect
 
     try:
-        return await connect(address=address)
+        return await connect(address=settings.temporal_address, payload_keys=settings.payload_keyring)
     except ValueError as error:
         message = f"Temporal's address cannot be used ({error}); set TEMPORAL_ADDRESS to host:port"
         raise BadInput(message) from None
@@ -81,9 +84,9 @@ async def connect_to_temporal(address: str | None) -> Client:
 class Connection:
     """The one connection to Temporal of this process, made when it is first needed."""
 
-    def __init__(self, address: str | None = None) -> None:
-        """``address`` counts when Temporal's own configuration names none."""
-        self._address = address
+    def __init__(self, settings: Settings) -> None:
+        """Connect as the settings say."""
+        self._settings = settings
         self._made: asyncio.Task[Client] | None = None
 
     def __call__(self) -> asyncio.Future[Client]:
@@ -94,7 +97,7 @@ class Connection:
         return asyncio.shield(self._made)
 
     async def _connect(self) -> Client:
-        return await connect_to_temporal(self._address)
+        return await connect_to_temporal(self._settings)
 
     @staticmethod
     def _has_failed(made: asyncio.Task[Client]) -> bool:
@@ -143,6 +146,6 @@ class Installation:
         """Open the store, prepare the use cases. Raises BadInput, Unreachable, or Conflict before `clarion setup`."""
         store = await asyncio.to_thread(open_store, settings)
         try:
-            yield cls.of(settings.for_tenant(settings.tenant), store, Connection(settings.temporal_address))
+            yield cls.of(settings.for_tenant(settings.tenant), store, Connection(settings))
         finally:
             store.close()

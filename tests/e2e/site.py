@@ -187,7 +187,7 @@ async def open_site(stack: Stack, sandbox: str, workers: int = 1) -> AsyncIterat
         await stack.start_web(port)
         for number in range(1, workers + 1):
             await stack.start_worker(number)
-    connection = Connection(settings.temporal_address)
+    connection = Connection(settings)
     client = await connection()
     try:
         yield Site(stack, settings, store, Campaigns(settings, store, connection), client, sandbox)

@@ -178,7 +178,7 @@ async def test_whoever_is_not_reached_gets_a_text(calls: Site) -> None:
 
 
 async def test_a_campaign_waits_as_queued_until_the_one_before_it_is_done(calls: Site) -> None:
-    accounts = Accounts(calls.settings, Connection(calls.settings.temporal_address))
+    accounts = Accounts(calls.settings, Connection(calls.settings))
     await accounts.set_limits("twilio2", AccountLimits(campaigns=1, concurrency=2))
     first = await call(calls, "twilio", numbers(8), account="twilio2", limits={"concurrency": 5})
     await first.until(lambda progress: progress.status is CampaignStatus.RUNNING and progress.books.active > 0)
@@ -194,7 +194,7 @@ async def test_a_campaign_waits_as_queued_until_the_one_before_it_is_done(calls:
 
 
 async def test_an_account_that_was_terminated_is_started_again_with_care(calls: Site) -> None:
-    accounts = Accounts(calls.settings, Connection(calls.settings.temporal_address))
+    accounts = Accounts(calls.settings, Connection(calls.settings))
     await accounts.set_limits("twilio2", AccountLimits(concurrency=4))
     ref = AccountRef(tenant=calls.settings.tenant, account="twilio2")
     await calls.client.get_workflow_handle(ref.workflow_id).terminate("by mistake")

@@ -90,7 +90,7 @@ def doorway(folder: Path) -> Doorway:
         for tenant in TENANTS
         for rights in Rights
     }
-    installation = Installation.of(settings, store, Connection(settings.temporal_address))
+    installation = Installation.of(settings, store, Connection(settings))
     outside = FastAPI(openapi_url=None)
     outside.mount(PREFIX, rest_app(installation))
     return Doorway(outside, installation, tokens)
