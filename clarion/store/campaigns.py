@@ -17,10 +17,11 @@ from clarion.store.creating import add_campaign, id_taken
 from clarion.store.database import Database
 from clarion.store.pace import PaceBook, account_pace, campaign_pace, make_rows, set_pace
 from clarion.store.posting import Posting
-from clarion.store.schema import audience_files, audience_parts, campaigns, events
+from clarion.store.schema import audience_files, audience_parts, campaigns
 from clarion.store.snapshots import take_snapshot
 from clarion.store.specs import parsed_spec
 from clarion.store.sweeps import settle_stragglers
+from clarion.store.tail import forget_campaign
 
 ZOMBIE_SECONDS = 5.0
 """A status ordered this much earlier than the one that stands comes from an activity that Temporal has given up."""
@@ -47,6 +48,10 @@ class Campaign:
     started_at: float | None
     finished_at: float | None
     updated_at: float
+    template: bool = False
+    """Whether it is only there to be cloned."""
+    origin_key: int | None = None
+    """Number of the campaign or template that it is a clone of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Campaigns:
                 return False
             connection.execute(delete(audience_parts).where(audience_parts.c.file_id.in_(of_campaign)))
             connection.execute(delete(audience_files).where(audience_files.c.campaign_key == ref.key))
-            connection.execute(delete(events).where(events.c.campaign_key == ref.key))
+            forget_campaign(connection, ref.key)
             connection.execute(delete(campaigns).where(campaigns.c.key == ref.key))
             return True
 
@@ -250,4 +255,6 @@ def _campaign(row: Row[Any]) -> Campaign:
         started_at=row.started_at,
         finished_at=row.finished_at,
         updated_at=row.updated_at,
+        template=row.template,
+        origin_key=row.origin_key,
     )

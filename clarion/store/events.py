@@ -10,6 +10,7 @@ from sqlalchemy import select
 from clarion.store.database import Database
 from clarion.store.posting import Posting
 from clarion.store.schema import events
+from clarion.store.tail import LoggedEvent, Tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Events:
     def __init__(self, database: Database) -> None:
         """Work on ``database``."""
         self._database = database
+        self._tail = Tail(database)
 
     def append(self, campaign_key: int, at: float, kind: str, detail: str, position: int | None = None) -> None:
         """Add a line."""
@@ -63,3 +65,14 @@ class Events:
         query = select(events).where(events.c.campaign_key == campaign_key, events.c.id > event_id)
         with self._database.read() as connection:
             return [Event(*row) for row in connection.execute(query.order_by(events.c.id).limit(limit))]
+
+    def tail(self, event_id: int, limit: int = 500) -> Sequence[LoggedEvent]:
+        """Lines of all campaigns after an id that an earlier call (or ``end``) gave, in order and without omissions.
+
+        Fewer than there are, where a line between them may still come: ask again a little later.
+        """
+        return self._tail.after(event_id, limit)
+
+    def end(self) -> int | None:
+        """Where to begin with ``tail`` so as to get all that is new; None: not known yet, ask a little later."""
+        return self._tail.end()
