@@ -23,6 +23,7 @@ from clarion.domain.problems import refusal, sentences, shown
 from clarion.domain.retry import FOR_LEADS, RetryRules
 from clarion.domain.target import Outcome
 from clarion.domain.template import checked_text
+from clarion.domain.variant import Variant, misfits
 from clarion.domain.window import TARGET, Window
 
 LATE_START = 60.0
@@ -138,6 +139,7 @@ class CampaignSpec(Part):
     audience: Annotated[AudienceSpec, Field(description="a group with the keys file and address")]
     message: Annotated[str | None, Field(description="the text to send")] = None
     call: Annotated[CallSpec | None, Field(description="a group of keys such as agent, prompt and max_minutes")] = None
+    variants: Annotated[tuple[Variant, ...] | None, Field(description="a list of groups with a name and a text")] = None
     fallback: Annotated[FallbackSpec | None, Field(description="a group with the keys on and message")] = None
     breaker: Annotated[BreakerRules, Field(description="a group with the keys share, of and at_least")] = BreakerRules()
     lead: Annotated[LeadSpec | None, Field(description="a group of keys such as fields and write_back")] = None
@@ -178,7 +180,8 @@ class CampaignSpec(Part):
 
     @model_validator(mode="after")
     def _has_text(self) -> Self:
-        if self.channel is Channel.SMS and self.message is None and self.audience.message is None:
+        own = self.message, self.audience.message, self.variants
+        if self.channel is Channel.SMS and own == (None, None, None):
             column = "" if self.feed is not None else ", or the column with each row's own text in audience.message"
             raise refusal(f"message is missing; give the text to send{column}")
         return self
@@ -197,6 +200,13 @@ class CampaignSpec(Part):
                 for name in names():
                     problem = f"{name} belongs to campaigns of channel {channel}; this one has channel {self.channel}"
                     raise refusal(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _varies_as_it_may(self) -> Self:
+        if self.variants is not None:
+            for problem in misfits(self.variants, self.channel, self.message):
+                raise refusal(problem)
         return self
 
     @model_validator(mode="after")

@@ -94,8 +94,8 @@ def _field_at(model: type[BaseModel], path: Sequence[int | str]) -> FieldInfo | 
             return found
         found = next((f for name, f in inside.model_fields.items() if part in (name, f.alias)), None)
         inside = _model_in(found.annotation) if found else None
-        if found and get_origin(found.annotation) is dict:
-            next(steps, None)  # the key of a group whose keys are not fields, such as an outcome
+        if found and any(get_origin(choice) in (dict, tuple) for choice in _choices(found.annotation)):
+            next(steps, None)  # a place in a list, or the key of a group whose keys are not fields, such as an outcome
     return found
 
 
@@ -113,6 +113,10 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif get_origin(annotation) in (Union, UnionType, dict):
+    elif get_origin(annotation) in (Union, UnionType, dict, tuple):
         for choice in get_args(annotation):
             yield from _models(choice)
+
+
+def _choices(annotation: object) -> tuple[object, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
