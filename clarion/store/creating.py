@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, spacing_of
@@ -12,6 +14,16 @@ from clarion.store.posting import Posting
 from clarion.store.schema import campaigns
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a campaign was made from, unless somebody has written it."""
+
+    key: int | None = None
+    """Number of the campaign or template that it is a clone of."""
+    template: bool = False
+    """Whether it is only there to be cloned."""
+
+
 def add_campaign(
     connection: Connection,
     tenant: str,
@@ -20,8 +32,12 @@ def add_campaign(
     now: float,
     *,
     parent_key: int | None = None,
+    origin: Origin | None = None,
 ) -> int | None:
-    """Add a campaign as a draft; return its number, or None when the id is taken."""
+    """Add a campaign as a draft; return its number, or None when the id is taken.
+
+    ``parent_key``: the campaign that feeds it.
+    """
     row = {
         "tenant": tenant,
         "campaign_id": campaign_id,
@@ -34,6 +50,8 @@ def add_campaign(
         "spacing": spacing_of(spec),
         "budget": None if spec.budget is None else round(spec.budget * MILLION),
         "parent_key": parent_key,
+        "origin_key": origin.key if origin is not None else None,
+        "template": origin is not None and origin.template,
         "created_at": now,
         "updated_at": now,
     }

@@ -1,7 +1,7 @@
-"""Audience files, kept in the store from the moment a campaign is started.
+"""Audience files, kept in the store from the moment they are given until their campaign is deleted.
 
-So every worker on every machine reads the same bytes, an import resumes on exactly the file it began with, and it does
-not matter what becomes of the original.
+So every worker on every machine reads the same bytes, an import resumes on exactly the file it began with, it does not
+matter what becomes of the original, and a clone of the campaign contacts exactly the same people.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from clarion.domain.errors import NotFound
 from clarion.store.database import Database, storable
@@ -85,11 +85,10 @@ class Files:
                 sink.write(connection.execute(piece).scalar_one())
 
     def finish(self, file: AudienceFile, rows: int, now: float) -> None:
-        """Mark a file as imported and drop its bytes: its ``rows`` are targets now."""
+        """Mark a file as imported: its ``rows`` are targets now. The bytes stay, for clones of the campaign."""
         with self._database.write() as connection:
             posting = Posting(connection, now)
             posting.lock([file.campaign_key])
             posting.event(file.campaign_key, None, "imported", f"{file.name}: {rows} rows")
             posting.flush()
             connection.execute(update(audience_files).where(audience_files.c.id == file.id).values(imported_at=now))
-            connection.execute(delete(audience_parts).where(audience_parts.c.file_id == file.id))

@@ -60,12 +60,20 @@ campaigns = Table(
     Column("recent", Text, nullable=False, default="", comment="the last calls, for the circuit breaker, as JSON"),
     Column("parent_key", ID, comment="the campaign whose targets come here; its feed says which"),
     Column("template", Boolean, nullable=False, default=False, comment="whether it is only there to be cloned"),
+    Column("origin_key", ID, comment="the campaign or template it is a clone of"),
     Column("fed", ID, nullable=False, default=0, comment="how far the parent's log has been looked through for them"),
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),
     Column("updated_at", Double, nullable=False),
     UniqueConstraint("tenant", "campaign_id"),
+)
+Index(
+    "campaigns_by_origin",
+    campaigns.c.origin_key,
+    campaigns.c.key,
+    sqlite_where=campaigns.c.origin_key.is_not(None),
+    postgresql_where=campaigns.c.origin_key.is_not(None),
 )
 
 targets = Table(

@@ -12,6 +12,7 @@ from clarion.store.batches import Batches
 from clarion.store.calls import Calls
 from clarion.store.campaigns import Campaigns
 from clarion.store.claims import Claims
+from clarion.store.cloning import Cloning
 from clarion.store.database import Database
 from clarion.store.events import Events
 from clarion.store.feeding import Feeding
@@ -68,6 +69,7 @@ class Store:
         self.batches = Batches(self.database)
         self.feeding = Feeding(self.database)
         self.keys = Keys(self.database)
+        self.cloning = Cloning(self.database)
         self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {}, tenants or {})
 
     def conversations(self, campaign_key: int) -> Sequence[Conversation]:

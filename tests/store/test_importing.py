@@ -92,7 +92,7 @@ def test_a_batch_may_be_large(make_scene: MakeScene) -> None:
     assert scene.books().skipped == 1
 
 
-def test_a_file_is_kept_in_pieces_until_its_rows_are_targets(
+def test_a_file_is_kept_in_pieces_beyond_its_import(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "PART", 10)
@@ -108,7 +108,7 @@ def test_a_file_is_kept_in_pieces_until_its_rows_are_targets(
     assert store.get(file_id).imported_at == scene.now
     assert store.of_campaign(scene.key)[-1].id == file_id
     store.write_to(file_id, tmp_path / "copy.csv")
-    assert (tmp_path / "copy.csv").read_bytes() == b""
+    assert (tmp_path / "copy.csv").read_bytes() == original.read_bytes()
     assert scene.store.events.of_campaign(scene.key)[-1].detail == "people.csv: 5 rows"
     with pytest.raises(NotFound, match="no audience file number 987654321"):
         store.get(987654321)
