@@ -72,3 +72,15 @@ def revoke(
     with looking() as look:
         look.store.keys.revoke(tenant or look.tenant, key_id, time.time())
     say(f"key {key_id} opens nothing any more")
+
+
+@app.command()
+def payload(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="How the key is called in CLARION_PAYLOAD_KEYS.")],
+) -> None:
+    """Print a new key that encrypts what Temporal keeps; put it first in CLARION_PAYLOAD_KEYS of every process."""
+    from clarion.codec import new_key, parse_keys
+
+    made = new_key(key_id)
+    parse_keys(made)  # refuses an id that the setting could not hold
+    say(made)

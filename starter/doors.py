@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from starter.codec_door import add_codec
 from starter.rest.app import rest_app
 from starter.wiring import Installation
 
@@ -14,6 +15,7 @@ from starter.wiring import Installation
 def add_doors(app: FastAPI, installation: Installation) -> None:
     """Add every door to the application that has the webhooks."""
     app.mount("/api/v1", rest_app(installation))
+    add_codec(app, installation)
 
 
 @asynccontextmanager
