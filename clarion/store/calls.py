@@ -7,13 +7,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from clarion.domain.attempt import AttemptId
 from clarion.domain.call import AnsweredBy, Stage, Turn
 from clarion.domain.target import Outcome
 from clarion.store.call_rows import MILLION, read_analysis, read_turns
 from clarion.store.database import Database
+from clarion.store.pages import AttemptPlace, beyond
 from clarion.store.schema import attempts, calls, charged, of_attempt, placed, targets
 
 TOP = 20
@@ -126,7 +127,7 @@ class Calls:
 
     def transcripts(self, campaign_key: int, *, after: int = 0, limit: int = 100) -> list[CallRecord]:
         """Calls with a transcript or summary, of the next ``limit`` targets that have any after position ``after``."""
-        told = (calls.c.campaign_key == campaign_key) & (calls.c.transcript.is_not(None) | calls.c.summary.is_not(None))
+        told = _told(campaign_key)
         following = (
             select(calls.c.position)
             .where(told, calls.c.position > after)
@@ -141,6 +142,15 @@ class Calls:
             between = attempts.c.position.between(positions[0], positions[-1])
             query = _records().where(told, attempts.c.campaign_key == campaign_key, between)
             return [_record(row) for row in connection.execute(query)]
+
+    def page(self, campaign_key: int, after: AttemptPlace, limit: int, *, told_only: bool = False) -> list[CallRecord]:
+        """The next ``limit`` calls, in the order of the audience; ``told_only``: those with a transcript or summary."""
+        a = attempts.c
+        query = _records().where(a.campaign_key == campaign_key, beyond((a.position, a.number), after))
+        if told_only:
+            query = query.where(_told(campaign_key))
+        with self._database.read() as connection:
+            return [_record(row) for row in connection.execute(query.limit(limit))]
 
     def latest(self, campaign_key: int, *, after: int = 0, limit: int = 100) -> list[CallRecord]:
         """The last call to each of the next ``limit`` targets after position ``after`` that were called at all."""
@@ -182,6 +192,10 @@ class Calls:
             cost=cost / MILLION,
             cost_per_answered=cost / MILLION / answered if answered else None,
         )
+
+
+def _told(campaign_key: int) -> ColumnElement[bool]:
+    return (calls.c.campaign_key == campaign_key) & (calls.c.transcript.is_not(None) | calls.c.summary.is_not(None))
 
 
 def _by_analysis(connection: Connection, campaign_key: int) -> dict[str, dict[str, int]]:

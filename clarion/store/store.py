@@ -13,6 +13,7 @@ from clarion.store.calls import Calls
 from clarion.store.campaigns import Campaigns
 from clarion.store.claims import Claims
 from clarion.store.cloning import Cloning
+from clarion.store.courses import Courses
 from clarion.store.database import Database
 from clarion.store.events import Events
 from clarion.store.feeding import Feeding
@@ -21,6 +22,7 @@ from clarion.store.importing import Importing
 from clarion.store.inbox import Inbox
 from clarion.store.keys import Keys
 from clarion.store.leads import Leads
+from clarion.store.pages import Pages
 from clarion.store.schema import conversations
 from clarion.store.suppressions import Suppressions
 from clarion.store.sweeps import Sweeps
@@ -69,6 +71,8 @@ class Store:
         self.batches = Batches(self.database)
         self.feeding = Feeding(self.database)
         self.keys = Keys(self.database)
+        self.pages = Pages(self.database)
+        self.courses = Courses(self.database)
         self.cloning = Cloning(self.database)
         self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {}, tenants or {})
 

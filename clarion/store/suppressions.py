@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 
-from clarion.store.database import Database, insert_into
+from clarion.store.database import Database, insert_into, storable
 from clarion.store.journal import suppressed_among
 from clarion.store.schema import suppressions
+
+AT_ONCE = 500
+"""Rows of one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,18 @@ class Suppressions:
         with self._database.write() as connection:
             new = insert_into(suppressions, connection.dialect.name).values(row).on_conflict_do_nothing()
             return connection.execute(new.returning(suppressions.c.address)).scalar() is not None
+
+    def add_all(self, tenant: str, addresses: Collection[str], source: str, detail: str, now: float) -> set[str]:
+        """Add addresses, all or none; return those that were not there yet."""
+        same = {"tenant": tenant, "source": source, "detail": storable(detail), "at": now}
+        rows = [same | {"address": address} for address in sorted(addresses)]
+        new: set[str] = set()
+        with self._database.write() as connection:
+            insert = insert_into(suppressions, connection.dialect.name).on_conflict_do_nothing()
+            for n in range(0, len(rows), AT_ONCE):
+                adding = insert.values(rows[n : n + AT_ONCE]).returning(suppressions.c.address)
+                new.update(connection.execute(adding).scalars())
+        return new
 
     def remove(self, tenant: str, address: str) -> bool:
         """Take an address off the list; False when it was not on it."""

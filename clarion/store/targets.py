@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +77,19 @@ class Targets:
             return connection.execute(query.order_by(attempts.c.number)).all()
 
     def page(
-        self, campaign_key: int, *, state: str | None = None, after: int = 0, limit: int = 100
+        self,
+        campaign_key: int,
+        *,
+        state: str | None = None,
+        outcome: str | None = None,
+        among: Collection[int] | None = None,
+        after: int = 0,
+        limit: int = 100,
     ) -> Sequence[Row[Any]]:
-        """Up to ``limit`` targets after a position, each with its last attempt's facts."""
+        """Up to ``limit`` targets after a position, each with its last attempt's facts.
+
+        ``among`` are positions, 1,000 at most: all others are left out.
+        """
         last_attempt = (
             (attempts.c.campaign_key == targets.c.campaign_key)
             & (attempts.c.position == targets.c.position)
@@ -100,8 +110,14 @@ class Targets:
             .order_by(targets.c.position)
             .limit(limit)
         )
+        if state is not None:
+            query = query.where(targets.c.state == state)
+        if outcome is not None:
+            query = query.where(targets.c.outcome == outcome)
+        if among is not None:
+            query = query.where(targets.c.position.in_(among))
         with self._database.read() as connection:
-            return connection.execute(query if state is None else query.where(targets.c.state == state)).all()
+            return connection.execute(query).all()
 
     def all(self, campaign_key: int) -> Iterator[Row[Any]]:
         """Every target in order, in flat memory."""

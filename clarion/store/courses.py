@@ -1,0 +1,161 @@
+"""How a campaign went over time, and how its accounts are used: figures that are added up when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, ColumnElement, cast, func, literal_column, null, select
+
+from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.domain.target import Outcome
+from clarion.store.database import Database
+from clarion.store.pace import account_pace
+from clarion.store.schema import TICK_SECONDS, attempts, campaigns, pace, targets, ticks
+
+_QUARTER: ColumnElement[int] = literal_column("900")
+"""Seconds of a quarter of an hour: all time zones in use differ from UTC by a multiple of it."""
+
+AT_REST = (CampaignStatus.DRAFT, CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Contacts made in one interval, which begins ``at`` (epoch seconds)."""
+
+    at: int
+    contacted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From the first contact to the last one, in epoch seconds, to `TICK_SECONDS`."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuarterHour:
+    """Attempts that began in one quarter of an hour and ended alike."""
+
+    at: int
+    """Epoch seconds."""
+    time_zone: str | None
+    """Of the targets, where their rows name one and it was asked for."""
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Attempts that were made, and targets that they were made at."""
+
+    attempts: int
+    targets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPace:
+    """How fast an account goes on a channel."""
+
+    channel: Channel
+    next_free: float
+    """Epoch seconds at which the next contact may start."""
+    strikes: int
+    """Failures of the channel in a row."""
+    spacing: float | None
+    """Seconds between contacts that somebody has set in place of the settings'."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A campaign that uses an account now."""
+
+    campaign_id: str
+    name: str
+    channel: Channel
+    status: CampaignStatus
+    lanes: int
+
+
+class Courses:
+    """Queries. Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on ``database``."""
+        self._database = database
+
+    def span(self, campaign_key: int) -> Span | None:
+        """Tell when a campaign contacted anybody first and last; None: nobody yet."""
+        query = select(func.min(ticks.c.at), func.max(ticks.c.at)).where(ticks.c.campaign_key == campaign_key)
+        with self._database.read() as connection:
+            begin, end = connection.execute(query).one()
+        return None if begin is None else Span(int(begin), int(end) + TICK_SECONDS)
+
+    def contacted(self, campaign_key: int, interval: int) -> Sequence[Tick]:
+        """Add up the contacts of each ``interval`` (seconds) in which there are any, in order."""
+        begin = (ticks.c.at - ticks.c.at % literal_column(str(int(interval)))).label("begin")
+        query = (
+            select(begin, func.sum(ticks.c.contacted))
+            .where(ticks.c.campaign_key == campaign_key)
+            .group_by(begin)
+            .order_by(begin)
+        )
+        with self._database.read() as connection:
+            return [Tick(int(at), int(n)) for at, n in connection.execute(query)]
+
+    def quarters(self, campaign_key: int, *, own_zones: bool) -> Sequence[QuarterHour]:
+        """Count the attempts that have ended by when they began and how they ended; reads each of them.
+
+        ``own_zones`` tells the zones of targets apart, where their rows name one.
+        """
+        a = attempts.c
+        # Literals: to PostgreSQL what is selected and what is grouped by are not the same where they hold parameters.
+        # A cast cuts off what is left in SQLite, and rounds in PostgreSQL.
+        whole = a.intended_at if self._database.is_sqlite else func.floor(a.intended_at)
+        second = cast(whole, BigInteger)
+        begin = (second - second % _QUARTER).label("begin")
+        zone = targets.c.time_zone if own_zones else null()
+        query = select(begin, zone, a.outcome, func.count()).where(
+            a.campaign_key == campaign_key,
+            a.outcome.is_not(None),
+            a.outcome.not_in([Outcome.NOT_SENT, Outcome.PLACED, Outcome.SUBMITTED]),
+        )
+        if own_zones:
+            of_target = (targets.c.campaign_key == a.campaign_key) & (targets.c.position == a.position)
+            query = query.join_from(attempts, targets, of_target)
+        by = (begin, zone, a.outcome) if own_zones else (begin, a.outcome)
+        with self._database.read() as connection:
+            return [
+                QuarterHour(int(at), zone, outcome, int(n))
+                for at, zone, outcome, n in connection.execute(query.group_by(*by).order_by(begin))
+            ]
+
+    def tries(self, campaign_key: int) -> Tries:
+        """Count attempts, without those that were not sent; reads each of them."""
+        a = attempts.c
+        made = (a.campaign_key == campaign_key) & a.outcome.is_distinct_from(Outcome.NOT_SENT)
+        query = select(func.count(), func.count(a.position.distinct())).where(made)
+        with self._database.read() as connection:
+            count, of = connection.execute(query).one()
+        return Tries(int(count), int(of))
+
+    def paces(self, tenant: str, account: str) -> Sequence[ChannelPace]:
+        """Tell how fast an account goes, for each channel on which anybody was contacted through it."""
+        keys = {account_pace(tenant, account, channel): channel for channel in Channel}
+        query = select(pace.c.key, pace.c.next_free, pace.c.strikes, pace.c.spacing).where(pace.c.key.in_(keys))
+        with self._database.read() as connection:
+            return [ChannelPace(keys[key], *rest) for key, *rest in connection.execute(query.order_by(pace.c.key))]
+
+    def users(self, tenant: str, account: str) -> Sequence[User]:
+        """List the campaigns that use an account now, the oldest first."""
+        c = campaigns.c
+        query = select(c.campaign_id, c.name, c.channel, c.status, c.lanes).where(
+            c.tenant == tenant, c.account == account, c.status.not_in(AT_REST)
+        )
+        with self._database.read() as connection:
+            return [
+                User(campaign_id, name, Channel(channel), CampaignStatus(status), lanes)
+                for campaign_id, name, channel, status, lanes in connection.execute(query.order_by(c.key))
+            ]
