@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clarion.domain.errors import BadInput, NotFound
+from clarion.domain.errors import NotFound
 from starter.cli_frame import Json, looking, out, print_json_list, say
 
 app = typer.Typer(help="The do-not-contact list: people nobody of this installation contacts.", no_args_is_help=True)
@@ -23,24 +23,24 @@ def add(
     region: Region = None,
 ) -> None:
     """Put people on the list; campaigns that run now skip them from this moment on."""
-    addresses = _addresses(numbers, region)
+    from starter.optouts import OptOuts
+
     with looking() as look:
-        for address in addresses:
-            new = look.store.suppressions.add(look.tenant, address, "person", reason, time.time())
-            say(f"{address} is on the list" + ("" if new else " already"))
+        for line in OptOuts(look).add(numbers, reason=reason, region=region):
+            say(f"{line.address} is on the list" + ("" if line.new else " already"))
 
 
 @app.command()
 def remove(numbers: Numbers, region: Region = None) -> None:
     """Take people off the list."""
-    addresses = _addresses(numbers, region)
+    from starter.optouts import OptOuts
+
     with looking() as look:
-        missing = [a for a in addresses if not look.store.suppressions.remove(look.tenant, a)]
-        for address in addresses:
-            if address not in missing:
-                say(f"{address} is off the list")
-    if missing:
-        message = f"{', '.join(missing)} was not on the list; `clarion optout list` shows who is"
+        done = OptOuts(look).remove(numbers, region=region)
+    for address in done.removed:
+        say(f"{address} is off the list")
+    if done.missing:
+        message = f"{', '.join(done.missing)} was not on the list; `clarion optout list` shows who is"
         raise NotFound(message)
 
 
@@ -62,12 +62,3 @@ def list_(as_json: Json = False) -> None:
             out().print(table)
         else:
             say("nobody is on the list")
-
-
-def _addresses(numbers: list[str], region: str | None) -> list[str]:
-    from clarion.domain.phone import known_region, normalize_phone
-
-    code = region.strip().upper() if region else None
-    if code is not None and not known_region(code):
-        raise BadInput(f'--region "{region}" is not a region; give the two letters of a country, such as US or DE')
-    return [normalize_phone(number, code) for number in numbers]

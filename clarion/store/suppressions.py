@@ -57,6 +57,14 @@ class Suppressions:
             gone = delete(suppressions).where(suppressions.c.tenant == tenant, suppressions.c.address == address)
             return connection.execute(gone).rowcount > 0
 
+    def find(self, tenant: str, address: str) -> Suppression | None:
+        """Return what is known of an address on the list."""
+        s = suppressions.c
+        query = select(s.address, s.source, s.detail, s.at).where(s.tenant == tenant, s.address == address)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Suppression(*row)
+
     def among(self, tenant: str, addresses: Collection[str]) -> set[str]:
         """Which of some addresses are on the list."""
         with self._database.read() as connection:
