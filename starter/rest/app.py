@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 
+from starter.rest.bodies import MEGABYTE, Bodies
 from starter.rest.problems import MEDIA_TYPE, Problem, tell_problems
 from starter.wiring import Installation
 
 VERSION = "1"
 ROUTERS: tuple[APIRouter, ...] = ()
 """In the order of the description."""
+REFUSALS = (400, 401, 403, 404, 409, 413, 422, 503)
 
 
 def rest_app(installation: Installation) -> FastAPI:
     """Build the application on an installation."""
-    refusal = {"description": "Refused", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
     app = FastAPI(
         title="Clarion",
         version=VERSION,
         docs_url=None,
         redoc_url=None,
-        responses=dict.fromkeys((401, 403, 404, 409, 413, 422, 503), refusal),
+        responses={status: {"model": Problem, "description": "Refused"} for status in REFUSALS},
     )
     app.state.installation = installation
+    app.add_middleware(Bodies, largest=int(installation.settings.max_upload_mb * MEGABYTE))
     tell_problems(app)
     for router in ROUTERS:
         app.include_router(router)
+    usual = app.openapi
+    app.openapi = lambda: _with_problems(usual())  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
+
+
+def _with_problems(description: dict[str, Any]) -> dict[str, Any]:
+    """Say of refusals that they are problem details; FastAPI takes all answers of a route for one media type."""
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if int(status) in REFUSALS and "application/json" in answer.get("content", {}):
+                    answer["content"] = {MEDIA_TYPE: answer["content"].pop("application/json")}
+    return description
