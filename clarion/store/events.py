@@ -10,7 +10,7 @@ from sqlalchemy import select
 from clarion.store.database import Database
 from clarion.store.posting import Posting
 from clarion.store.schema import events
-from clarion.store.tail import LoggedEvent, Tail
+from clarion.store.tail import LoggedEvent, Span, Tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +76,11 @@ class Events:
     def end(self) -> int | None:
         """Where to begin with ``tail`` so as to get all that is new; None: not known yet, ask a little later."""
         return self._tail.end()
+
+    def of_tenant(self, tenant: str, campaign_id: str | None, span: Span, limit: int = 500) -> Sequence[LoggedEvent]:
+        """Lines within a span of the log, of one campaign of a tenant or of all its campaigns (None), in order."""
+        return self._tail.of_tenant(tenant, campaign_id, span, limit)
+
+    def newest(self, campaign_key: int | None = None) -> int:
+        """The highest id there is, of one campaign or of all; 0: none."""
+        return self._tail.newest(campaign_key)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, delete, func, literal, select, text, update
 
 from clarion.store.database import Database
 from clarion.store.schema import campaigns, events
@@ -41,6 +41,14 @@ class LoggedEvent:
     at: float
     kind: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The lines of the log with ids above ``after`` and up to ``to``."""
+
+    after: int
+    to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +85,35 @@ class Tail:
 
     def end(self) -> int | None:
         """The id after which whoever begins to read now misses nothing; None: not known yet, ask a little later."""
-        with self._database.read() as connection:
-            newest = connection.execute(select(func.max(events.c.id))).scalar() or 0
+        newest = self.newest()
         if self._database.is_sqlite or newest <= self._complete_to() or self._watch(newest):
-            return int(newest)
+            return newest
         return None
+
+    def of_tenant(self, tenant: str, campaign_id: str | None, span: Span, limit: int) -> Sequence[LoggedEvent]:
+        """At most ``limit`` lines of a span of the log, of one campaign of a tenant or of all its own, in order."""
+        e, c = events.c, campaigns.c
+        columns = (e.campaign_key, e.position, e.at, e.kind, e.detail)
+        within = (e.id > span.after, e.id <= span.to)
+        if campaign_id is None:
+            # As subqueries, so that the log is read in its order and no further than needed, however many campaigns.
+            its = select(c.campaign_id).where(c.key == e.campaign_key).correlate(events).scalar_subquery()
+            whose = select(c.tenant).where(c.key == e.campaign_key).correlate(events).scalar_subquery()
+            query = select(e.id, literal(tenant), its, *columns).where(*within, whose == tenant)
+        else:
+            this = (c.tenant == tenant) & (c.campaign_id == campaign_id)
+            query = select(e.id, c.tenant, c.campaign_id, *columns)
+            query = query.join_from(events, campaigns, c.key == e.campaign_key).where(*within, this)
+        with self._database.read() as connection:
+            return [LoggedEvent(*row) for row in connection.execute(query.order_by(e.id).limit(limit))]
+
+    def newest(self, campaign_key: int | None = None) -> int:
+        """The highest id there is, of one campaign or of all; 0: none. Lower ones may still appear."""
+        query = select(func.max(events.c.id))
+        if campaign_key is not None:
+            query = query.where(events.c.campaign_key == campaign_key)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar() or 0)
 
     def _read(self, event_id: int, limit: int) -> tuple[list[LoggedEvent], int]:
         """Return lines, and the newest id that was seen in the same moment."""

@@ -14,7 +14,7 @@ from clarion.store.database import Database
 from clarion.store.migrate import migrate
 from clarion.store.posting import Posting
 from clarion.store.store import Store
-from clarion.store.tail import LoggedEvent
+from clarion.store.tail import LoggedEvent, Span
 from tests.store.scene import GRACE, START, Scene
 
 MakeScene = Callable[..., Scene]
@@ -145,10 +145,34 @@ def test_ids_of_a_deleted_draft_are_not_given_out_again(scene: Scene) -> None:
     assert scene.store.events.of_campaign(draft.key) == []
 
 
+def test_a_span_of_the_log_holds_what_is_a_tenants_own(make_scene: MakeScene) -> None:
+    one, two = make_scene(), make_scene()
+    store = one.store
+    begin = end(store)
+    for n in range(4):
+        note(one, f"one {n}")
+        note(two, f"two {n}")
+    lines = store.events.tail(begin)
+    span = Span(lines[1].id, lines[-2].id)
+    mine = store.events.of_tenant(one.tenant, None, span)
+    assert mine == [line for line in lines if line.tenant == one.tenant][1:]
+    assert store.events.of_tenant(one.tenant, "c1", span) == mine
+    assert store.events.of_tenant(one.tenant, "c1", span, 2) == mine[:2]
+    assert store.events.of_tenant(one.tenant, "c2", span) == []
+    assert store.events.of_tenant("nobody", None, span) == []
+    assert store.events.newest(one.key) == lines[-2].id
+    assert store.events.newest() == lines[-1].id
+    assert store.events.newest(10**9) == 0
+
+
 def test_the_tail_does_not_look_through_the_log(sqlite_file: str) -> None:
     store = Store(sqlite_file, tenant="t", grace=GRACE)
     migrate(store.database)
-    plans = plans_of(store.database, lambda: (store.events.tail(5), store.events.end()))
+    log, span = store.events, Span(5, 9)
+    plans = plans_of(
+        store.database,
+        lambda: (log.tail(5), log.end(), log.of_tenant("t", None, span), log.of_tenant("t", "c", span), log.newest(1)),
+    )
     assert [plan for plan in plans if "SCAN events" in plan] == []
     assert "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)" in plans
     store.close()
