@@ -190,7 +190,11 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     store = open_store(settings)
     await asyncio.to_thread(require_schema, store.database)
-    client = await connect(new_runtime(), address=settings.temporal_address, payload_keys=settings.payload_keyring)
+    client = await connect(
+        new_runtime(settings.worker_metrics_address),
+        address=settings.temporal_address,
+        payload_keys=settings.payload_keyring,
+    )
     page = LedgerPage(store.database, account_spacings(settings.accounts), settings.grace)
     async with AsyncExitStack() as stack:
         stack.callback(store.close)

@@ -206,9 +206,12 @@ class Settings(BaseSettings):
     unknown_deadline: float = Field(86400.0, gt=0, description="Seconds after which an unknown target stays unknown.")
     max_upload_mb: float = Field(200.0, gt=0, description="Largest audience file the web door takes, in megabytes.")
     metrics_port: int | None = Field(
-        None, ge=0, le=65535, description="Port for Prometheus, on every process; without it there are no metrics."
+        None, ge=0, le=65535, description="Port on which the web door tells Prometheus how campaigns stand."
     )
-    metrics_host: str = Field("127.0.0.1", description="Address that Prometheus asks.")
+    worker_metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Port on which a worker tells Prometheus what Temporal's SDK measures."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that both listen on.")
     payload_keys: SecretStr | None = Field(
         None,
         description="Keys that encrypt what Temporal keeps, as id:base64 separated by commas; the first one encrypts.",
@@ -232,6 +235,11 @@ class Settings(BaseSettings):
     def payload_keyring(self) -> str:
         """The keys that encrypt what Temporal keeps, as `clarion.codec.parse_keys` reads them; empty: none."""
         return "" if self.payload_keys is None else self.payload_keys.get_secret_value()
+
+    @property
+    def worker_metrics_address(self) -> str | None:
+        """Where a worker's metrics are served, as host:port."""
+        return None if self.worker_metrics_port is None else f"{self.metrics_host}:{self.worker_metrics_port}"
 
     @property
     def grace(self) -> float:

@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
-from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from clarion.codec import EncryptingCodec, parse_keys
@@ -20,9 +20,17 @@ WORKERS_SEEN_AFTER = timedelta(seconds=10)
 """How soon a worker shows on the Web UI's page of workers."""
 
 
-def new_runtime() -> Runtime:
-    """Build the SDK's runtime; one per process."""
-    return Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=WORKERS_SEEN_AFTER)
+def new_runtime(metrics_address: str | None = None) -> Runtime:
+    """Build the SDK's runtime; one per process. What it measures is told to Prometheus at ``metrics_address``.
+
+    Raises BadInput when that address cannot be had.
+    """
+    metrics = None if metrics_address is None else PrometheusConfig(bind_address=metrics_address)
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=metrics), worker_heartbeat_interval=WORKERS_SEEN_AFTER)
+    except (RuntimeError, ValueError) as error:
+        message = f"metrics cannot be served on {metrics_address}: {error}; choose another CLARION_WORKER_METRICS_PORT"
+        raise BadInput(message) from None
 
 
 def is_configured() -> bool:

@@ -16,6 +16,7 @@ from clarion.store.group_commit import GroupCommit
 from clarion.store.migrate import require_schema
 from clarion.store.store import Store
 from starter.doors import add_doors, doors_open
+from starter.metrics import metrics_page
 from starter.web import create_app, serve
 from starter.wiring import Connection, Installation
 
@@ -81,5 +82,6 @@ async def run_web(settings: Settings, store: Store, host: str, port: int) -> Non
 
     app = create_app(settings, inbox, health, lifespan)
     add_doors(app, installation)
-    log.info("the web door listens on http://%s:%s", host, port)
-    await serve(app, host, port)
+    with metrics_page(settings, store):
+        log.info("the web door listens on http://%s:%s", host, port)
+        await serve(app, host, port)
