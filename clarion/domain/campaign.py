@@ -21,6 +21,7 @@ from clarion.domain.lead import LeadSpec
 from clarion.domain.pace import CALL_JITTER, JITTER, spacing
 from clarion.domain.problems import refusal, sentences, shown
 from clarion.domain.retry import FOR_LEADS, RetryRules
+from clarion.domain.schedule import Schedule
 from clarion.domain.target import Outcome
 from clarion.domain.template import checked_text
 from clarion.domain.variant import Variant, misfits
@@ -151,6 +152,8 @@ class CampaignSpec(Part):
     retry: Annotated[RetryRules, Field(description="a group of keys such as attempts and delay")] = RetryRules()
     window: Annotated[Window | None, Field(description="a group with the keys from, to, days, time_zone")] = None
     start_at: Instant | None = None
+    schedule: Annotated[Schedule | None, Field(description="a group with the keys cron and time_zone")] = None
+    """When campaigns like this one begin, again and again; the campaign itself is then their template."""
     budget: Annotated[Annotated[Amount, Field(gt=0)] | None, Field(description="an amount greater than 0")] = None
     """In the currency of the account; when it is spent, the campaign pauses."""
     validity: Annotated[
@@ -207,6 +210,16 @@ class CampaignSpec(Part):
         if self.variants is not None:
             for problem in misfits(self.variants, self.channel, self.message):
                 raise refusal(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _begins_in_one_way(self) -> Self:
+        if self.schedule is not None and self.start_at is not None:
+            raise refusal("start_at and schedule both say when it begins; leave one of them out")
+        if self.schedule is not None and self.feed is not None:
+            raise refusal(
+                "schedule is for campaigns with contacts of their own; leave it out of one that follows another"
+            )
         return self
 
     @model_validator(mode="after")

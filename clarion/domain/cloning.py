@@ -9,7 +9,9 @@ from clarion.domain.errors import Conflict
 
 
 def spec_of_clone(source_id: str, spec: CampaignSpec, now: float) -> CampaignSpec:
-    """Return the words of a clone made at ``now`` (epoch seconds); a start that has passed is left out.
+    """Return the words of a clone made at ``now`` (epoch seconds), which begins once.
+
+    So a schedule is left out, and a start that has passed.
 
     Raises Conflict for a campaign whose targets come from another one as that goes on.
     """
@@ -19,6 +21,5 @@ def spec_of_clone(source_id: str, spec: CampaignSpec, now: float) -> CampaignSpe
             f'"{spec.feed.campaign}" instead, and the clone starts a follower of its own'
         )
         raise Conflict(message)
-    if spec.start_at is not None and spec.start_at < datetime.fromtimestamp(now - LATE_START, UTC):
-        return spec.model_copy(update={"start_at": None})
-    return spec
+    passed = spec.start_at is not None and spec.start_at < datetime.fromtimestamp(now - LATE_START, UTC)
+    return spec.model_copy(update={"schedule": None, **({"start_at": None} if passed else {})})
