@@ -13,7 +13,8 @@ from clarion.contracts import CampaignRef, Pacing, Snapshot
 from clarion.domain.campaign import MOST_LANES, CampaignSpec, CampaignStatus, Limits, spacing_of
 from clarion.domain.errors import BadInput, NotFound, did_you_mean
 from clarion.domain.problems import sentences
-from clarion.store.creating import add_campaign, id_taken
+from clarion.store.choosing import EVERYTHING, Choice
+from clarion.store.creating import add_campaign, id_taken, words_of
 from clarion.store.database import Database
 from clarion.store.pace import PaceBook, account_pace, campaign_pace, make_rows, set_pace
 from clarion.store.posting import Posting
@@ -93,6 +94,34 @@ class Campaigns:
             connection.execute(delete(campaigns).where(campaigns.c.key == ref.key))
             return True
 
+    def update_draft(self, key: int, spec: CampaignSpec, now: float) -> bool:
+        """Replace what a draft says; whether it was still one."""
+        with self._database.write() as connection:
+            posting = Posting(connection, now)
+            posting.lock([key])
+            query = select(campaigns.c.status).where(campaigns.c.key == key)
+            if connection.execute(query).scalar() != CampaignStatus.DRAFT:
+                return False
+            connection.execute(
+                update(campaigns).where(campaigns.c.key == key).values(words_of(spec) | {"updated_at": now})
+            )
+            posting.event(key, None, "changed", spec.name)
+            posting.flush()
+            return True
+
+    def rename(self, key: int, name: str, now: float) -> None:
+        """Give a campaign another name, whatever its status. Raises NotFound."""
+        with self._database.write() as connection:
+            posting = Posting(connection, now)
+            posting.lock([key])
+            if key not in posting.campaigns:
+                raise _unknown(key)
+            spec = parsed_spec(posting.campaigns[key].spec).model_copy(update={"name": name})
+            values = {"name": name, "spec": spec.model_dump_json(by_alias=True), "updated_at": now}
+            connection.execute(update(campaigns).where(campaigns.c.key == key).values(values))
+            posting.event(key, None, "changed", name)
+            posting.flush()
+
     def find(self, tenant: str, campaign_id: str) -> Campaign:
         """Find a campaign by id. Raises NotFound with the nearest id there is."""
         with self._database.read() as connection:
@@ -118,11 +147,13 @@ class Campaigns:
             raise _unknown(key)
         return _campaign(row)
 
-    def list(self, tenant: str, *, limit: int = 100) -> Sequence[Campaign]:
-        """The newest campaigns of a tenant."""
+    def list(self, tenant: str, *, limit: int = 100, choice: Choice = EVERYTHING) -> Sequence[Campaign]:
+        """The newest campaigns of a tenant, the newest first; templates are none."""
+        query = select(campaigns).where(
+            campaigns.c.tenant == tenant, campaigns.c.template.is_(False), *choice.conditions()
+        )
         with self._database.read() as connection:
-            query = select(campaigns).where(campaigns.c.tenant == tenant).order_by(campaigns.c.key.desc()).limit(limit)
-            return [_campaign(row) for row in connection.execute(query)]
+            return [_campaign(row) for row in connection.execute(query.order_by(campaigns.c.key.desc()).limit(limit))]
 
     def followers(self, key: int) -> Sequence[str]:
         """The ids of the campaigns that follow a campaign, in the order in which they were made."""

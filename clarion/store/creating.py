@@ -41,14 +41,8 @@ def add_campaign(
     row = {
         "tenant": tenant,
         "campaign_id": campaign_id,
-        "name": spec.name,
-        "channel": spec.channel,
-        "account": spec.account,
+        **words_of(spec),
         "status": CampaignStatus.DRAFT,
-        "spec": spec.model_dump_json(by_alias=True),
-        "lanes": spec.limits.concurrency,
-        "spacing": spacing_of(spec),
-        "budget": None if spec.budget is None else round(spec.budget * MILLION),
         "parent_key": parent_key,
         "origin_key": origin.key if origin is not None else None,
         "template": origin is not None and origin.template,
@@ -62,6 +56,19 @@ def add_campaign(
         posting.event(key, None, "created", spec.name)
         posting.flush()
     return key
+
+
+def words_of(spec: CampaignSpec) -> dict[str, object]:
+    """Return the columns that say what a campaign is."""
+    return {
+        "name": spec.name,
+        "channel": spec.channel,
+        "account": spec.account,
+        "spec": spec.model_dump_json(by_alias=True),
+        "lanes": spec.limits.concurrency,
+        "spacing": spacing_of(spec),
+        "budget": None if spec.budget is None else round(spec.budget * MILLION),
+    }
 
 
 def id_taken(campaign_id: str) -> Conflict:

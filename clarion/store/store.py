@@ -23,6 +23,8 @@ from clarion.store.inbox import Inbox
 from clarion.store.keys import Keys
 from clarion.store.leads import Leads
 from clarion.store.pages import Pages
+from clarion.store.removal import Removal
+from clarion.store.replies import Replies
 from clarion.store.schema import conversations
 from clarion.store.suppressions import Suppressions
 from clarion.store.sweeps import Sweeps
@@ -71,6 +73,8 @@ class Store:
         self.batches = Batches(self.database)
         self.feeding = Feeding(self.database)
         self.keys = Keys(self.database)
+        self.replies = Replies(self.database)
+        self.removal = Removal(self.database)
         self.pages = Pages(self.database)
         self.courses = Courses(self.database)
         self.cloning = Cloning(self.database)
