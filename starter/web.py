@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
@@ -37,16 +37,12 @@ HEADERS = {
 """On every answer that does not set them itself."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Health = Callable[[], Awaitable[Mapping[str, str]]]
+"""Says by part how it is; raises, with a sentence for a person, when one is away without which nothing can be done."""
 
 
-def create_app(
-    settings: Settings, inbox: Inbox, health: Callable[[], Awaitable[None]], lifespan: Lifespan | None = None
-) -> FastAPI:
-    """Build the application.
-
-    ``health`` raises, with a sentence for a person, when a service we need does not answer. ``lifespan`` starts and
-    stops what runs beside the requests.
-    """
+def create_app(settings: Settings, inbox: Inbox, health: Health, lifespan: Lifespan | None = None) -> FastAPI:
+    """Build the application. ``lifespan`` starts and stops what runs beside the requests."""
     app = FastAPI(title="Clarion", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(SafeHeaders)
     app.include_router(webhook_routes(settings, inbox))
@@ -57,18 +53,19 @@ def create_app(
 
     @app.get("/readyz")
     async def ready() -> JSONResponse:
-        reason = await _why_not_ready(health)
-        if reason is None:
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+        found = await _look_at(health)
+        if isinstance(found, str):
+            return JSONResponse({"status": "not ready", "reason": found}, status_code=503)
+        return JSONResponse({"status": "ready", "parts": dict(found)})
 
     return app
 
 
-async def _why_not_ready(health: Callable[[], Awaitable[None]]) -> str | None:
+async def _look_at(health: Health) -> Mapping[str, str] | str:
+    """How the parts are, or why nothing can be done without one of them."""
     try:
         async with asyncio.timeout(LONGEST_HEALTH):
-            await health()
+            return await health()
     except ClarionError as error:
         return str(error)
     except TimeoutError:
@@ -76,7 +73,6 @@ async def _why_not_ready(health: Callable[[], Awaitable[None]]) -> str | None:
     except Exception:
         log.exception("The health check failed")
         return "A service that Clarion needs is not in order; the log of the web door says which."
-    return None
 
 
 class SafeHeaders:

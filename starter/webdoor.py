@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
+from temporalio.service import RPCError
 
+from clarion.domain.errors import ClarionError
 from clarion.providers.raw import RawReceipt
 from clarion.settings import Settings
 from clarion.store.group_commit import GroupCommit
@@ -21,6 +23,9 @@ from starter.web import create_app, serve
 from starter.wiring import Connection, Installation
 
 log = logging.getLogger(__name__)
+
+TEMPORAL_ANSWERS = 3.0
+"""Seconds."""
 
 LOOK_AGAIN = 2.0
 """Seconds between two looks for receipts that another process stored and could not apply."""
@@ -77,11 +82,23 @@ async def run_web(settings: Settings, store: Store, host: str, port: int) -> Non
         async with inbox.running(), doors_open(app, installation):
             yield
 
-    async def health() -> None:
+    async def health() -> dict[str, str]:
         await asyncio.to_thread(store.database.ping)
+        return {"database": "ok", "temporal": await temporal_health(installation.connection)}
 
     app = create_app(settings, inbox, health, lifespan)
     add_doors(app, installation)
     with metrics_page(settings, store):
         log.info("the web door listens on http://%s:%s", host, port)
         await serve(app, host, port)
+
+
+async def temporal_health(connection: Connection) -> str:
+    """Say how Temporal is. Without it receipts are still kept, so the web door has to stay reachable for providers."""
+    try:
+        async with asyncio.timeout(TEMPORAL_ANSWERS):
+            client = await connection()
+            healthy = await client.service_client.check_health()
+    except (ClarionError, RPCError, TimeoutError):
+        return "away; receipts are kept, and campaigns go on once it is back"
+    return "ok" if healthy else "not serving"

@@ -8,13 +8,17 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 from fastapi import FastAPI
 
 from clarion.domain.errors import BadInput, Unreachable
+from clarion.settings import Settings
 from starter.web import create_app, listen, serve
+from starter.webdoor import temporal_health
+from starter.wiring import Connection
 from tests.starter.web_door import (
     Shelf,
     healthy,
@@ -32,7 +36,7 @@ async def test_lives_and_is_ready() -> None:
             assert answer.headers["Cache-Control"] == "no-store"
             assert "server" not in answer.headers
         async with door.http.get(door.url + "/readyz") as answer:
-            assert answer.status == 200
+            assert (answer.status, await answer.json()) == (200, {"status": "ready", "parts": {"database": "ok"}})
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,7 @@ async def test_lives_and_is_ready() -> None:
     ],
 )
 async def test_says_why_it_is_not_ready(trouble: Exception, reason: str) -> None:
-    async def ill() -> None:
+    async def ill() -> dict[str, str]:
         raise trouble
 
     async with opened(health=ill) as door:
@@ -120,3 +124,8 @@ async def test_a_port_in_use_is_said_in_one_sentence() -> None:
             listen("127.0.0.1", port)
     with pytest.raises(BadInput, match="CLARION_WEB_HOST"):
         listen("no-such-host.invalid", 0)
+
+
+async def test_temporal_may_be_away_without_providers_being_turned_away(tmp_path: Path) -> None:
+    away = Settings(home=tmp_path, temporal_address="127.0.0.1:1")
+    assert (await temporal_health(Connection(away))).startswith("away; receipts are kept")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from yarl import URL
 
 from clarion.providers.raw import RawReceipt
 from clarion.settings import Account, Settings
-from starter.web import create_app, listen, web_server
+from starter.web import Health, create_app, listen, web_server
 from starter.webhooks import Inbox
 
 TOKEN = "12345"
@@ -76,8 +76,8 @@ def settings(public_url: str | None = PUBLIC) -> Settings:
     return Settings(accounts={"main": account}, public_url=public_url)
 
 
-async def healthy() -> None:
-    pass
+async def healthy() -> dict[str, str]:
+    return {"database": "ok"}
 
 
 @contextlib.asynccontextmanager
@@ -95,7 +95,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 @contextlib.asynccontextmanager
 async def opened(
     public_url: str | None = PUBLIC,
-    health: Callable[[], Awaitable[None]] = healthy,
+    health: Health = healthy,
     accounts: Mapping[str, Account] | None = None,
     inbox: Inbox | None = None,
 ) -> AsyncIterator[Door]:
