@@ -79,7 +79,7 @@ class AudienceActivities:
             with open_audience(
                 path, name=file.name, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding
             ) as reader:
-                checker = RowChecker(spec, reader.columns, self._clock())
+                checker = RowChecker(spec, reader.columns, self._clock(), seed=order.campaign.key)
                 rows = (checker.check(row) for row in reader.rows(skip=reading.rows))
                 began_at = self._clock()
                 for batch in _batches(rows):

@@ -21,6 +21,7 @@ from clarion.domain.campaign import CampaignSpec
 from clarion.domain.errors import BadInput, NotFound
 from clarion.domain.target import Outcome, TargetState
 from clarion.domain.template import MissingVariable
+from clarion.domain.versions import version
 from clarion.providers.ports import (
     AccountBroken,
     OutcomeUnknown,
@@ -62,7 +63,8 @@ class CallChunk:
     """Epoch seconds at which the campaign started: its validity counts from there."""
     done: int = 0
     _rules: ContactRules = field(init=False)
-    _writer: ScriptWriter = field(init=False)
+    _writers: dict[str | None, ScriptWriter] = field(default_factory=dict, init=False)
+    """Those of the variants that have been called for, by name."""
     _left: deque[ClaimedTarget] = field(default_factory=deque)
     _room: int = 0
     _doing: str = ""
@@ -73,7 +75,6 @@ class CallChunk:
     def __post_init__(self) -> None:
         """Begin with nothing called off."""
         self._rules = ContactRules(self.desk.tools, self.order.campaign, self.spec, self.started_at, fence=0)
-        self._writer = ScriptWriter(self.call_spec)
 
     @property
     def doing(self) -> str:
@@ -254,4 +255,11 @@ class CallChunk:
     def _script(self, target: ClaimedTarget) -> Script:
         """Return what a call is given. Raises BadInput, MissingVariable."""
         own = json.loads(target.text) if target.text else {}
-        return self._writer.write(json.loads(target.variables), own)
+        return self._writer(target.variant).write(json.loads(target.variables), own)
+
+    def _writer(self, variant: str | None) -> ScriptWriter:
+        writer = self._writers.get(variant)
+        if writer is None:
+            call = version(self.spec, variant).call if variant is not None else self.call_spec
+            writer = self._writers[variant] = ScriptWriter(call or self.call_spec)
+        return writer

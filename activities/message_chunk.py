@@ -14,6 +14,7 @@ from clarion.domain.attempt import NEVER, AttemptId, Verdict
 from clarion.domain.errors import BadInput
 from clarion.domain.target import Outcome, TargetState
 from clarion.domain.template import MissingVariable, Template
+from clarion.domain.versions import versions
 from clarion.providers.ports import (
     AccountBroken,
     Messenger,
@@ -43,13 +44,15 @@ class MessageChunk(SharedChunk):
     """Texts the targets of a chunk, and looks up what became of texts that nobody knows about."""
 
     sending: Sending
-    _template: Template | None = field(default=None, init=False)
+    _templates: dict[str | None, Template] = field(default_factory=dict, init=False)
+    """The campaign's text, by variant where it has some."""
 
     async def prepare(self, targets: Sequence[ClaimedTarget]) -> None:
-        """Read the campaign's text."""
+        """Read the campaign's texts."""
         del targets
-        if self._template is None and self.spec.message:
-            self._template = Template.parse(self.spec.message)
+        if not self._templates:
+            said = {name: version.message for name, version in versions(self.spec).items()}
+            self._templates = {name: Template.parse(message) for name, message in said.items() if message}
 
     async def work_on(self, target: ClaimedTarget, until: float) -> None:
         """Text somebody, or find out whether that has happened."""
@@ -108,8 +111,14 @@ class MessageChunk(SharedChunk):
         if target.text is not None:
             return target.text
         try:
-            return self._template.render(json.loads(target.variables)) if self._template else ""
+            return self._written(target)
         except (BadInput, MissingVariable) as error:
             if target.state is not TargetState.UNKNOWN:
                 self.rules.note(GiveUp(target.key, self.rules.fence, Outcome.REJECTED_CONTENT, str(error)))
             return None
+
+    def _written(self, target: ClaimedTarget) -> str:
+        template = self._templates.get(target.variant)
+        if template is None:
+            raise BadInput(f'the campaign has no text for variant "{target.variant}"')
+        return template.render(json.loads(target.variables))

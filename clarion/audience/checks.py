@@ -11,6 +11,7 @@ from clarion.audience.row import Row
 from clarion.audience.scripts import ScriptWording
 from clarion.audience.source import require_columns
 from clarion.audience.texts import TextWording
+from clarion.audience.varied import Variants
 from clarion.audience.wording import SkipRow, Wording, shortened
 from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.phone import candidate_zones
@@ -47,18 +48,21 @@ class CheckedRow:
     """What the text is billed as; 0 for calls and leads."""
     skip: SkipReason | None = None
     detail: str | None = None
+    variant: str | None = None
+    """Which of the campaign's variants it gets, or would get; None where its own words go before all of them."""
 
 
 class RowChecker:
     """Checks rows of one audience. Duplicates and suppressed numbers are not looked for here: the store knows them."""
 
-    def __init__(self, spec: CampaignSpec, columns: Sequence[str], now: float) -> None:
+    def __init__(self, spec: CampaignSpec, columns: Sequence[str], now: float, *, seed: int = 0) -> None:
         """Find every column the campaign needs.
 
         Args:
             spec: the campaign.
             columns: the columns of its audience.
             now: epoch seconds; a number whose window does not open within 8 days of it is skipped.
+            seed: the campaign's number; with the address it decides which variant a row gets.
 
         Raises:
             BadInput: a column or a variable of a text is not there; the sentence names those that are.
@@ -72,31 +76,43 @@ class RowChecker:
         self._zone = audience.time_zone
         self._window = spec.window if spec.window is not None and spec.window.time_zone == TARGET else None
         self._now = now
-        self._wording = _wording(spec, columns)
-        self._used = (*needed.values(), *self._wording.columns)
+        self._used: tuple[str, ...] = tuple(needed.values())
+        self._wording: Wording | None = None
+        if spec.variants is None:
+            self._wording = _wording(spec, columns)
+            self._used += self._wording.columns
+        else:
+            self._variants = Variants(spec, spec.variants, lambda version: _wording(version, columns), seed)
+        self._keeps_skipped = self._wording is not None and self._wording.keeps_skipped
         self._zone_hints: dict[str, str] = {}
 
     def check(self, row: Row) -> CheckedRow:
         """Return what becomes of a row; never raises for anything a row holds."""
-        address = zone = None
+        address = zone = variant = None
         try:
-            self._check_readable(row)
+            self._check_readable(row, self._used)
             cells = row.cells
             address = self._address.of(cells)
             zone = self._time_zone(cells)
             if self._window is not None:
                 self._check_window(address, zone)
-            words = self._wording.of(row)
+            if self._wording is not None:
+                words = self._wording.of(row)
+            else:
+                variant, wording = self._variants.of(address)
+                self._check_readable(row, wording.columns)
+                words = wording.of(row)
+                variant = variant if self._variants.apply_to(words) else None
         except SkipRow as skip:
-            kept = row.cells if self._wording.keeps_skipped else {}
-            return CheckedRow(row.number, address, kept, None, zone, 0, skip.reason, skip.detail)
-        return CheckedRow(row.number, address, words.variables, words.text, zone, words.segments)
+            kept = row.cells if self._keeps_skipped else {}
+            return CheckedRow(row.number, address, kept, None, zone, 0, skip.reason, skip.detail, variant)
+        return CheckedRow(row.number, address, words.variables, words.text, zone, words.segments, variant=variant)
 
-    def _check_readable(self, row: Row) -> None:
+    def _check_readable(self, row: Row, used: Sequence[str]) -> None:
         if row.problem is not None:
             raise SkipRow(row.reason or SkipReason.UNREADABLE_ROW, row.problem)
         if row.faults is not None:
-            for column in self._used:
+            for column in used:
                 if column in row.faults:
                     raise SkipRow(SkipReason.UNREADABLE_ROW, row.faults[column])
 

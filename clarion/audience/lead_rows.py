@@ -13,6 +13,7 @@ from clarion.domain.chain import known_names
 from clarion.domain.condition import Condition
 from clarion.domain.errors import BadInput, did_you_mean
 from clarion.domain.template import Template
+from clarion.domain.versions import versions
 
 
 class LeadWording:
@@ -45,14 +46,23 @@ def _missing(spec: CampaignSpec, when: str, known: Sequence[str]) -> Iterator[tu
     for name in sorted(Condition.parse(when).names - set(known)):
         yield "then.when", name
     following = then_campaign(spec, spec.name)
-    texts = {} if following.message is None else {"message": Template.parse(following.message)}
-    if following.call is not None:
-        texts |= {f"call.{name}": template for name, template in ScriptWriter(following.call).templates.items()}
-        for name in following.call.variables or ():
-            if name not in known:
-                yield "then.campaign.call.variables", name
-    if following.fallback is not None:
-        texts["fallback.message"] = Template.parse(following.fallback.message)
-    for place, template in texts.items():
+    for name in following.call.variables or () if following.call is not None else ():
+        if name not in known:
+            yield "then.campaign.call.variables", name
+    for place, template in _texts(following).items():
         for name in unmet(template, template.variables & set(known)):
             yield f"then.campaign.{place}", name
+
+
+def _texts(spec: CampaignSpec) -> dict[str, Template]:
+    """Return all that a campaign says to anybody, by its place in the file."""
+    texts = {}
+    for variant, version in versions(spec).items():
+        of = "" if variant is None else f' (variant "{variant}")'
+        if version.message is not None:
+            texts[f"message{of}"] = Template.parse(version.message)
+        if version.call is not None:
+            texts |= {f"call.{name}{of}": text for name, text in ScriptWriter(version.call).templates.items()}
+    if spec.fallback is not None:
+        texts["fallback.message"] = Template.parse(spec.fallback.message)
+    return texts

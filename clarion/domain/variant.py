@@ -1,4 +1,4 @@
-"""Variants of what a campaign says: what each puts in place of the campaign's own words, and which target gets which."""
+"""Variants of what a campaign says: the words each puts in place of the campaign's own, and who gets which."""
 
 from __future__ import annotations
 

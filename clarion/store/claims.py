@@ -44,6 +44,8 @@ class ClaimedTarget:
     time_zone: str | None
     segments: int
     attempts: int
+    variant: str | None = None
+    """Which of the campaign's variants it gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ _CLAIMED = (
     targets.c.time_zone,
     targets.c.segments,
     targets.c.attempts,
+    targets.c.variant,
     targets.c.due_at,
 )
 

@@ -32,7 +32,7 @@ _KNOWN = PreparedSelect(
 )
 _COLUMNS = (
     *("campaign_key", "position", "parent_position", "row", "file_id", "address", "variables", "time_zone"),
-    *("state", "outcome", "detail", "segments", "due_at", "tries", "attempts", "updated_at"),
+    *("state", "outcome", "detail", "segments", "variant", "due_at", "tries", "attempts", "updated_at"),
 )
 _INSERT = Prepared(_COLUMNS, lambda _: insert(targets))
 
@@ -146,7 +146,7 @@ def _newcomers(
     """Return those of the parent's targets at some positions that belong to the child, and are not there."""
     known = {row.parent_position for row in _KNOWN.fetch(connection, (child.key,), lines)}
     if child.of_leads:
-        return worthwhile(connection, child.parent_key, spec, sorted(lines - known), now)
+        return worthwhile(connection, child.parent_key, spec, sorted(lines - known), now, seed=child.key)
     return unreached(connection, child.parent_key, spec, sorted(lines - known))
 
 
@@ -171,7 +171,7 @@ def _add(posting: Posting, key: int, newcomers: Sequence[Newcomer], *, once: boo
         if once and came.skip is None and came.address is not None:
             there[came.address] = came.row
         same = (came.parent_position, came.row, came.file_id, came.address, came.variables, came.time_zone)
-        told = (state, outcome, came.detail, came.segments, 0.0, 0, 0, posting.now)
+        told = (state, outcome, came.detail, came.segments, came.variant, 0.0, 0, 0, posting.now)
         values.append((key, position, *same, *told))
         counts[key, state, outcome or ""] += 1
     _INSERT.run(posting.connection, values)

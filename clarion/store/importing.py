@@ -41,6 +41,7 @@ _COLUMNS = (
     "text",
     "time_zone",
     "segments",
+    "variant",
 )
 _INSERT = Prepared(_COLUMNS, lambda _: insert(targets))
 _PENDING, _SKIPPED = TargetState.PENDING.value, TargetState.SKIPPED.value
@@ -151,7 +152,7 @@ class _Batch:
         variables = _encode(row.variables) if row.variables else None
         text = storable(row.text)
         this = (position, row.row, address, state, outcome, detail, variables, text, row.time_zone, row.segments)
-        self.values.append(self.same + this)
+        self.values.append((*self.same, *this, row.variant))
         self.counts[state, outcome or ""] += 1
 
 

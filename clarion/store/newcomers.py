@@ -22,6 +22,8 @@ from clarion.domain.phone import InvalidPhone, candidate_zones, normalize_phone
 from clarion.domain.segments import LONGEST_TEXT, count_segments
 from clarion.domain.target import SkipReason, TargetState
 from clarion.domain.template import MissingVariable, Template
+from clarion.domain.variant import Split
+from clarion.domain.versions import versions
 from clarion.domain.window import TARGET, next_opening
 from clarion.store.database import storable
 from clarion.store.lead_rows import encode, read_answer, read_fields
@@ -53,6 +55,7 @@ class Newcomer:
     address: str | None = None
     variables: str | None = None
     segments: int = 0
+    variant: str | None = None
     skip: SkipReason | None = None
     detail: str | None = None
 
@@ -77,14 +80,18 @@ def unreached(connection: Connection, parent: int, spec: CampaignSpec, positions
 
 
 def worthwhile(
-    connection: Connection, parent: int, spec: CampaignSpec, positions: Collection[int], now: float
+    connection: Connection, parent: int, spec: CampaignSpec, positions: Collection[int], now: float, *, seed: int
 ) -> list[Newcomer]:
-    """Return those of a campaign's leads whose answers fulfil the condition of the following one."""
+    """Return those of a campaign's leads whose answers fulfil the condition of the following one.
+
+    ``seed``: the number of the following one, which decides who gets which of its variants.
+    """
     feed = spec.feed
     if feed is None:
         return []
     condition = None if feed.when is None else Condition.parse(feed.when)
-    writer = _Writer(spec)
+    writers = {name: _Writer(said) for name, said in versions(spec).items()}
+    split = None if spec.variants is None else Split(spec.variants, seed)
     found = []
     for row in _of_feed(spec, _ASSESSED.fetch(connection, (parent, TargetState.SUCCEEDED.value), positions)):
         cells: dict[str, str] = json.loads(row.variables or "{}")
@@ -96,6 +103,8 @@ def worthwhile(
         try:
             came.address = _number(feed, known[1], spec.audience.region)
             _check_window(spec, came, now)
+            came.variant = None if split is None else split.of(came.address)
+            writer = writers[came.variant]
             came.segments = writer.check(variables)
             came.variables = encode(writer.needed(variables))
         except SkipRow as why:
