@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
+from clarion.codec import parse_keys
 from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
 from clarion.store.migrate import require_schema
@@ -23,7 +24,7 @@ async def examine(settings: Settings) -> list[Finding]:
     findings = [await _database(settings)]
     findings += [finding async for finding in _temporal(settings)]
     findings += await account_findings(settings)
-    findings.append(_public_url(settings))
+    findings += [_public_url(settings), _encryption(settings)]
     return findings
 
 
@@ -90,6 +91,20 @@ def _public_url(settings: Settings) -> Finding:
         )
         return Finding(part="public address", health=Health.NOTE, detail=detail)
     return Finding(part="public address", health=Health.OK, detail=settings.public_url)
+
+
+def _encryption(settings: Settings) -> Finding:
+    try:
+        keys = list(parse_keys(settings.payload_keyring))
+    except ClarionError as error:
+        return problem("encryption", error)
+    if not keys:
+        detail = (
+            "none: Temporal keeps ids and counts readable, never numbers or texts; CLARION_PAYLOAD_KEYS encrypts them"
+        )
+        return Finding(part="encryption", health=Health.OK, detail=detail)
+    older = f"; {', '.join(keys[1:])} still read" if keys[1:] else ""
+    return Finding(part="encryption", health=Health.OK, detail=f"what Temporal keeps, with key {keys[0]}{older}")
 
 
 def findings_table(findings: list[Finding]) -> Table:
