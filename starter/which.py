@@ -19,20 +19,36 @@ LONGEST_POSITION = 7
 
 def positions(looking: Looking, campaign: Campaign, wanted: str) -> list[int]:
     """Find where ``wanted`` stands in a campaign. Raises BadInput when it can be read as nothing."""
-    text = wanted.strip()
     key = campaign.ref.key
-    if row := _ROW.fullmatch(text):
-        return _positions_of_row(looking, key, campaign.total, int(row[1]))
-    if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
-        return [int(text)]
+    if (row := row_of(wanted)) is not None:
+        return _positions_of_row(looking, key, campaign.total, row)
+    if (position := position_of(wanted)) is not None:
+        return [position]
+    return looking.store.targets.positions_of(key, address_of(campaign, wanted))
+
+
+def row_of(wanted: str) -> int | None:
+    """Read a row of a file, written as ``row:17``; None for anything else."""
+    row = _ROW.fullmatch(wanted.strip())
+    return int(row[1]) if row else None
+
+
+def position_of(wanted: str) -> int | None:
+    """Read a position; None for anything else."""
+    text = wanted.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION else None
+
+
+def address_of(campaign: Campaign, wanted: str) -> str:
+    """Read an address as the campaign's channel has them. Raises BadInput."""
+    text = wanted.strip()
     if campaign.spec.channel is Channel.LEAD_ANALYSIS:
-        return looking.store.targets.positions_of(key, _lead(text))
+        return _lead(text)
     try:
-        address = normalize_phone(text, campaign.spec.audience.region)
+        return normalize_phone(text, campaign.spec.audience.region)
     except BadInput as error:
         message = f"{error}; name a target by its position (17), its row in the file (row:17) or its phone number"
         raise BadInput(message) from None
-    return looking.store.targets.positions_of(key, address)
 
 
 def _lead(text: str) -> str:
