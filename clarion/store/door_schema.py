@@ -65,8 +65,12 @@ hooks = Table(
     Column("kinds", Text, nullable=False, comment="which events, as a JSON list"),
     Column("campaign_id", String(100), comment="null: of all campaigns"),
     Column("active", Boolean, nullable=False, default=True),
+    Column("reason", Text, nullable=False, default="", comment="why it is not active"),
     Column("cursor", ID, nullable=False, comment="how far the log has been looked through"),
+    Column("strikes", Integer, nullable=False, default=0, comment="tries without success in a row"),
+    Column("rests_until", Double, nullable=False, default=0.0, comment="the receiver asked for patience"),
     Column("created_at", Double, nullable=False),
+    Column("looked_at", Double, comment="when somebody looked after it last, to the minute"),
     UniqueConstraint("tenant", "hook_id"),
 )
 
@@ -75,8 +79,8 @@ deliveries = Table(
     metadata,
     Column("key", ID, primary_key=True, autoincrement=True),
     Column("hook_key", ID, ForeignKey("hooks.key"), nullable=False),
-    Column("event_id", ID, nullable=False),
-    Column("kind", String(40), nullable=False),
+    Column("message_id", String(40), nullable=False, comment="what the receiver tells repetitions by"),
+    Column("kind", String(60), nullable=False),
     Column("payload", Text, nullable=False, comment="what is sent, as JSON"),
     Column("state", String(12), nullable=False, comment="waiting, delivered or dead"),
     Column("tries", Integer, nullable=False, default=0),
@@ -85,6 +89,7 @@ deliveries = Table(
     Column("error", Text),
     Column("created_at", Double, nullable=False),
     Column("ended_at", Double),
-    UniqueConstraint("hook_key", "event_id"),
+    UniqueConstraint("hook_key", "message_id"),
 )
 Index("deliveries_due", deliveries.c.hook_key, deliveries.c.state, deliveries.c.due_at)
+Index("deliveries_in_order", deliveries.c.hook_key, deliveries.c.key)

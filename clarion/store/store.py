@@ -15,9 +15,11 @@ from clarion.store.claims import Claims
 from clarion.store.cloning import Cloning
 from clarion.store.courses import Courses
 from clarion.store.database import Database
+from clarion.store.deliveries import Deliveries
 from clarion.store.events import Events
 from clarion.store.feeding import Feeding
 from clarion.store.files import Files
+from clarion.store.hooks import Hooks
 from clarion.store.importing import Importing
 from clarion.store.inbox import Inbox
 from clarion.store.keys import Keys
@@ -29,6 +31,7 @@ from clarion.store.schema import conversations
 from clarion.store.suppressions import Suppressions
 from clarion.store.sweeps import Sweeps
 from clarion.store.targets import Targets
+from clarion.store.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,12 @@ class Store:
         self.keys = Keys(self.database)
         self.replies = Replies(self.database)
         self.removal = Removal(self.database)
+        self.hooks = Hooks(self.database)
+        self.deliveries = Deliveries(self.database, self.events)
         self.pages = Pages(self.database)
         self.courses = Courses(self.database)
         self.cloning = Cloning(self.database)
+        self.templates = Templates(self.database)
         self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {}, tenants or {})
 
     def conversations(self, campaign_key: int) -> Sequence[Conversation]:

@@ -93,16 +93,20 @@ def _add_hooks() -> None:
         sa.Column("kinds", sa.Text, nullable=False, comment="which events, as a JSON list"),
         sa.Column("campaign_id", sa.String(100), comment="null: of all campaigns"),
         sa.Column("active", sa.Boolean, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, comment="why it is not active"),
         sa.Column("cursor", KEY, nullable=False, comment="how far the log has been looked through"),
+        sa.Column("strikes", sa.Integer, nullable=False, comment="tries without success in a row"),
+        sa.Column("rests_until", sa.Double, nullable=False, comment="the receiver asked for patience"),
         sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("looked_at", sa.Double, comment="when somebody looked after it last, to the minute"),
         sa.UniqueConstraint("tenant", "hook_id"),
     )
     op.create_table(
         "deliveries",
         sa.Column("key", KEY, primary_key=True, autoincrement=True),
         sa.Column("hook_key", KEY, sa.ForeignKey("hooks.key"), nullable=False),
-        sa.Column("event_id", KEY, nullable=False),
-        sa.Column("kind", sa.String(40), nullable=False),
+        sa.Column("message_id", sa.String(40), nullable=False, comment="what the receiver tells repetitions by"),
+        sa.Column("kind", sa.String(60), nullable=False),
         sa.Column("payload", sa.Text, nullable=False, comment="what is sent, as JSON"),
         sa.Column("state", sa.String(12), nullable=False, comment="waiting, delivered or dead"),
         sa.Column("tries", sa.Integer, nullable=False),
@@ -111,9 +115,10 @@ def _add_hooks() -> None:
         sa.Column("error", sa.Text),
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("ended_at", sa.Double),
-        sa.UniqueConstraint("hook_key", "event_id"),
+        sa.UniqueConstraint("hook_key", "message_id"),
     )
     op.create_index("deliveries_due", "deliveries", ["hook_key", "state", "due_at"])
+    op.create_index("deliveries_in_order", "deliveries", ["hook_key", "key"])
 
 
 def downgrade() -> None:
