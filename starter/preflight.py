@@ -7,13 +7,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from clarion.audience.checks import CheckedRow, RowChecker
+from clarion.audience.row import AudienceReader
 from clarion.audience.source import open_audience, require_rows
 from clarion.domain.assessment import BATCH_SECONDS
 from clarion.domain.campaign import CampaignSpec, Channel
@@ -38,6 +41,14 @@ ZONES = 5
 NAMED = 5
 """Rows named for each reason."""
 
+
+class AudiencePart(NamedTuple):
+    """A file of an audience, and what the person calls it."""
+
+    path: Path
+    name: str
+
+
 Suppressed = Callable[[Sequence[str]], set[str]]
 
 
@@ -49,6 +60,8 @@ class Rejected(BaseModel):
     row: int
     outcome: str
     detail: str | None
+    file: str = ""
+    """Whose row it is, where the audience has several files."""
 
 
 class Imported(View):
@@ -152,12 +165,13 @@ def preflight(
     spec: CampaignSpec,
     settings: Settings,
     *,
+    files: Sequence[AudiencePart] = (),
     suppressed: Suppressed = lambda _: set(),
     on_rejected: Callable[[Rejected], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
     now: float | None = None,
 ) -> Preflight:
-    """Check a campaign and its whole audience.
+    """Check a campaign and its whole audience: ``files``, or without them the one that the campaign names.
 
     ``suppressed`` says which of some numbers are on the do-not-contact list. ``on_rejected`` is told every row that is
     left out, ``on_progress`` the rows read so far. Raises BadInput for what would stop the campaign as a whole.
@@ -165,41 +179,66 @@ def preflight(
     at = time.time() if now is None else now
     check_words(spec, at)
     account, problems = settings.accounts.get(spec.account), account_problems(spec, settings)
-    source = spec.audience
     tally = Tally()
-    with (
-        open_audience(
-            Path(source.file), sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding
-        ) as reader,
-        tempfile.TemporaryDirectory(prefix="clarion-check-") as folder,
-    ):
-        checker = RowChecker(spec, reader.columns, at)
-        require_rows(reader)
-        total = 0
-        for rows in _imported(spec, (checker.check(row) for row in reader.rows()), Path(folder), suppressed, at):
-            total += len(rows)
-            _count(spec, rows, tally, on_rejected)
-            on_progress(total)
-        read_as = reader.description
-    return _result(spec, account, tally, total, read_as, problems, at)
+    told = [on_rejected if len(files) < 2 else _of_file(part.name, on_rejected) for part in files] or [on_rejected]
+    parts = files or (AudiencePart(Path(spec.audience.file), Path(spec.audience.file).name),)
+    read_as = []
+    with tempfile.TemporaryDirectory(prefix="clarion-check-") as folder, _scratch(Path(folder), spec, at) as scratch:
+        for part, tell in zip(parts, told, strict=True):
+            with _opened(spec, part) as reader:
+                checker = RowChecker(spec, reader.columns, at)
+                require_rows(reader)
+                checked = (checker.check(row) for row in reader.rows())
+                for rows in scratch.imported(part.name, checked, suppressed, at):
+                    _count(spec, rows, tally, tell)
+                    on_progress(scratch.total)
+                read_as.append(reader.description)
+    return _result(spec, account, tally, scratch.total, "; ".join(dict.fromkeys(read_as)), problems, at)
 
 
-def _imported(
-    spec: CampaignSpec, rows: Iterator[CheckedRow], folder: Path, suppressed: Suppressed, now: float
-) -> Iterator[list[Imported]]:
-    """Import rows into a store of their own, as a worker would, and yield what became of them, a batch at a time."""
+def _opened(spec: CampaignSpec, part: AudiencePart) -> AudienceReader:
+    source = spec.audience
+    return open_audience(
+        part.path, name=part.name, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding
+    )
+
+
+def _of_file(name: str, on_rejected: Callable[[Rejected], None]) -> Callable[[Rejected], None]:
+    return lambda row: on_rejected(row.model_copy(update={"file": name}))
+
+
+@dataclass(slots=True)
+class Scratch:
+    """A store that is thrown away, in which rows are imported as a worker would."""
+
+    store: Store
+    key: int
+    nothing: Path
+    """An empty file: the store wants one for each, and none of its bytes."""
+    total: int = 0
+
+    def imported(
+        self, name: str, rows: Iterator[CheckedRow], suppressed: Suppressed, now: float
+    ) -> Iterator[list[Imported]]:
+        """Import the rows of a file and yield what became of them, a batch at a time."""
+        file_id = self.store.files.keep(self.key, self.nothing, name)
+        done = 0
+        while batch := list(islice(rows, BATCH)):
+            self.store.importing.add(self.key, file_id, _without_suppressed(batch, suppressed), done, now)
+            found = self.store.targets.page(self.key, after=self.total, limit=len(batch))
+            done += len(batch)
+            self.total += len(batch)
+            yield [Imported.model_validate(row) for row in found]
+
+
+@contextmanager
+def _scratch(folder: Path, spec: CampaignSpec, now: float) -> Iterator[Scratch]:
     store = Store(f"sqlite:///{folder / 'check.db'}", tenant="check", grace=0.0)
     try:
         migrate(store.database)
-        key = store.campaigns.create("check", "check", spec, now).key
-        nothing = folder / Path(spec.audience.file).name
+        nothing = folder / "nothing"
         nothing.touch()
-        file_id = store.files.keep(key, nothing)
-        done = 0
-        while batch := list(islice(rows, BATCH)):
-            store.importing.add(key, file_id, _without_suppressed(batch, suppressed), done, now)
-            yield [Imported.model_validate(row) for row in store.targets.page(key, after=done, limit=len(batch))]
-            done += len(batch)
+        yield Scratch(store, store.campaigns.create("check", "check", spec, now).key, nothing)
     finally:
         store.close()
 
