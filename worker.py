@@ -28,6 +28,7 @@ from activities.leads import LeadActivities
 from activities.message_chunk import Sending
 from activities.messages import MessageActivities
 from activities.pacing import Gate, Turnstile
+from activities.scheduled import ScheduledActivities
 from activities.tools import Timing, Tools
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import ClarionError
@@ -46,6 +47,7 @@ from clarion.telemetry import set_up_logging
 from clarion.temporal import connect, new_runtime
 from workflows.account import AccountWorkflow
 from workflows.campaign import CampaignWorkflow
+from workflows.scheduled import ScheduledCampaign
 from workflows.shield import Shield
 
 log = logging.getLogger("clarion.worker")
@@ -138,12 +140,13 @@ async def build_worker(
     audience = AudienceActivities(store, time.time)
     books = BookActivities(store, time.time)
     feeding = FeedingActivities(store, time.time, settings.heartbeat_timeout)
+    scheduled = ScheduledActivities(store, time.time, settings.heartbeat_timeout, frozenset(settings.accounts))
     limits = {name: account.call_limits for name, account in settings.accounts.items()}
     accounts = AccountActivities(client, settings.task_queue, limits, store.calls, store.campaigns, time.time)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[CampaignWorkflow, AccountWorkflow],
+        workflows=[CampaignWorkflow, AccountWorkflow, ScheduledCampaign],
         activities=[
             audience.import_audience,
             messages.dispatch_message_chunk,
@@ -160,6 +163,7 @@ async def build_worker(
             books.close_books,
             feeding.create_fallback,
             feeding.create_then,
+            scheduled.create_scheduled,
             accounts.request_lanes,
             accounts.survey,
             accounts.change_account,

@@ -193,6 +193,24 @@ class CampaignInput(Contract):
     """Whether answers are written back to the CRM."""
 
 
+class Firing(Contract):
+    """A moment at which a campaign of a schedule begins."""
+
+    template: CampaignRef
+    at: float | None = None
+    """Epoch seconds; None: when the schedule says that it is."""
+
+
+class FiringReport(Contract):
+    """What came of such a moment."""
+
+    campaign_id: str = ""
+    reason: str = ""
+    """Why there is no campaign."""
+    campaign: CampaignInput | None = None
+    """What its workflow is to be given, while it has not been started."""
+
+
 class ImportOrder(Contract):
     """Read one audience file into the store."""
 

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.common import Priority, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, check_start
-from clarion.domain.campaign import Priority as Urgency
 from clarion.domain.errors import BadInput, Conflict, Unreachable
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
@@ -28,9 +27,9 @@ from clarion.store.store import Store
 from starter.progress import Progress, progress_now
 from starter.startable import check_audience, check_startable
 from workflows.campaign import CampaignWorkflow
+from workflows.policies import priority_of
 from workflows.showing import HOW_TO, first_search_attributes, static_summary
 
-PRIORITY_KEYS = {Urgency.HIGH: 1, Urgency.NORMAL: 3, Urgency.LOW: 5}
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 CLOSES_WITHIN = 5.0
@@ -70,6 +69,9 @@ class Campaigns:
         campaign = await self.find(campaign_id)
         if campaign.status is not CampaignStatus.DRAFT:
             message = f'campaign "{campaign_id}" is {campaign.status} already; only a draft can be started'
+            raise Conflict(message)
+        if campaign.template:
+            message = f'"{campaign_id}" is a template, which is never started itself; start a clone of it'
             raise Conflict(message)
         check_start(campaign.spec, time.time())
         await self._run(campaign, WorkflowIDReusePolicy.REJECT_DUPLICATE)
@@ -123,12 +125,24 @@ class Campaigns:
 
     async def add(self, campaign_id: str, file: Path, *, name: str | None = None) -> Reply:
         """Add one more audience file to a running campaign; ``name`` is what the person calls it."""
+        handle, file_id = await self._kept(campaign_id, file, name)
+        return await self._answered(handle, CampaignWorkflow.add_targets, Addition(file_id=file_id))
+
+    async def add_file(self, campaign_id: str, file: Path, name: str) -> int:
+        """Do the same, and return the file's number in the store."""
+        handle, file_id = await self._kept(campaign_id, file, name)
+        await self._answered(handle, CampaignWorkflow.add_targets, Addition(file_id=file_id))
+        return file_id
+
+    async def _kept(
+        self, campaign_id: str, file: Path, name: str | None
+    ) -> tuple[WorkflowHandle[CampaignWorkflow, CampaignState], int]:
         handle = await self._handle(campaign_id, "added to")
         campaign = await self.find(campaign_id)
         audience = campaign.spec.audience.model_copy(update={"file": str(file)})
-        check_audience(campaign.spec.model_copy(update={"audience": audience}), time.time(), name)
-        file_id = await asyncio.to_thread(self.store.files.keep, campaign.ref.key, file, name)
-        return await self._update(handle, CampaignWorkflow.add_targets, Addition(file_id=file_id))
+        spec = campaign.spec.model_copy(update={"audience": audience})
+        await asyncio.to_thread(check_audience, spec, time.time(), name)
+        return handle, await asyncio.to_thread(self.store.files.keep, campaign.ref.key, file, name)
 
     async def find(self, campaign_id: str) -> Campaign:
         """Find a campaign. Raises NotFound with the nearest id."""
@@ -158,7 +172,7 @@ class Campaigns:
         client = await self.connect()
         given = await asyncio.to_thread(self._input_of, campaign, reopen)
         if not campaign.total and not given.file_ids and campaign.spec.feed is None:
-            message = "its audience did not reach the store; start it again under another id"
+            message = f'campaign "{campaign.ref.campaign_id}" has no contacts yet; add some before you start it'
             raise Conflict(message)
         was = campaign.status
         key = campaign.ref.key
@@ -184,9 +198,7 @@ class Campaigns:
                     static_summary=static_summary(given),
                     static_details=HOW_TO,
                     search_attributes=first_search_attributes(given),
-                    priority=Priority(
-                        priority_key=PRIORITY_KEYS[campaign.spec.priority], fairness_key=campaign.ref.tenant[:64]
-                    ),
+                    priority=priority_of(given),
                 )
             except WorkflowAlreadyStartedError:
                 # The store learns of a campaign's end a moment before its workflow has closed.

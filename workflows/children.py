@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
@@ -22,18 +22,27 @@ async def start_followers(given: CampaignInput, state: CampaignState, steps: Ste
         state.then_started = True
 
 
-async def start_campaign(given: CampaignInput) -> None:
-    """Start a campaign, or start it again when it has ended; one that runs goes on."""
+async def start_campaign(
+    given: CampaignInput,
+    *,
+    reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    priority: Priority = Priority.default,
+) -> None:
+    """Start a campaign, or start it again when it has ended and ``reuse`` allows it; one that runs goes on.
+
+    ``priority``: on the task queue; without it, that of the campaign which starts this one.
+    """
     try:
         _ = await workflow.start_child_workflow(
             "CampaignWorkflow",
             given,
             id=f"campaign/{given.campaign.tenant}/{given.campaign.campaign_id}",
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_reuse_policy=reuse,
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             search_attributes=first_search_attributes(given),
             static_summary=static_summary(given),
             static_details=HOW_TO,
+            priority=priority,
         )
     except WorkflowAlreadyStartedError:
         workflow.logger.info("%s runs already", given.campaign.campaign_id)

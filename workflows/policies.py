@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
+
+from clarion.contracts import CampaignInput
+from clarion.domain.campaign import Priority as Urgency
 
 FINAL = ["BadInput", "NotFound"]
 """Failures that no retry can mend: the input itself is wrong."""
@@ -40,6 +43,9 @@ UPDATE_RETRY = RetryPolicy(
     non_retryable_error_types=FINAL,
 )
 """For what somebody waits for: after a minute and a half they learn that it failed, and the campaign can end."""
+
+FIRING_LIMIT = timedelta(minutes=2)
+"""For making the campaign of a schedule: a copy of its audience files, inside the database."""
 
 IMPORT_LIMIT = timedelta(hours=6)
 BULK_LIMIT = timedelta(hours=1)
@@ -96,6 +102,15 @@ LONGEST_REASON = 500
 
 CANCEL_PATIENCE = 900.0
 """Seconds that a cancelled campaign waits for attempts whose outcome is unknown."""
+
+
+PRIORITY_KEYS = {Urgency.HIGH: 1, Urgency.NORMAL: 3, Urgency.LOW: 5}
+"""In Temporal's numbers."""
+
+
+def priority_of(given: CampaignInput) -> Priority:
+    """Return who goes first on the task queue, where tenants take turns."""
+    return Priority(priority_key=PRIORITY_KEYS[given.priority], fairness_key=given.campaign.tenant[:64])
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from clarion.store.suppressions import Suppressions
 from clarion.store.sweeps import Sweeps
 from clarion.store.targets import Targets
 from clarion.store.templates import Templates
+from clarion.store.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Store:
         self.pages = Pages(self.database)
         self.courses = Courses(self.database)
         self.cloning = Cloning(self.database)
+        self.templates = Templates(self.database)
         self.templates = Templates(self.database)
         self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {}, tenants or {})
 
