@@ -14,6 +14,7 @@ from starter import (
     cli_keys,
     cli_leads,
     cli_look,
+    cli_mcp,
     cli_optout,
     cli_start,
     cli_steer,
@@ -81,6 +82,7 @@ for name, command, panel in (
     ("setup", cli_installation.setup, INSTALLATION),
     ("up", cli_installation.up, INSTALLATION),
     ("web", cli_installation.web, INSTALLATION),
+    ("mcp", cli_mcp.mcp, INSTALLATION),
     ("account", cli_account.account, STEER),
     ("doctor", cli_installation.doctor, INSTALLATION),
 ):
