@@ -6,8 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from starter.codec_door import add_codec
+from starter.mcp_door import PATH as MCP
+from starter.mcp_door import McpDoor
 from starter.rest.app import rest_app
 from starter.wiring import Installation
 
@@ -16,10 +19,13 @@ def add_doors(app: FastAPI, installation: Installation) -> None:
     """Add every door to the application that has the webhooks."""
     app.mount("/api/v1", rest_app(installation))
     add_codec(app, installation)
+    app.state.mcp = McpDoor(installation)
+    app.router.routes.append(Route(MCP, app.state.mcp))
 
 
 @asynccontextmanager
 async def doors_open(app: FastAPI, installation: Installation) -> AsyncIterator[None]:
     """Run what the doors need beside their requests."""
-    del app, installation
-    yield
+    del installation
+    async with app.state.mcp.running():
+        yield
