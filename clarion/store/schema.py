@@ -121,6 +121,15 @@ Index(
     postgresql_where=targets.c.chunk.is_not(None),
 )
 Index(
+    "targets_by_variant",
+    targets.c.campaign_key,
+    targets.c.variant,
+    targets.c.state,
+    targets.c.outcome,
+    sqlite_where=targets.c.variant.is_not(None),
+    postgresql_where=targets.c.variant.is_not(None),
+)
+Index(
     "targets_fed",
     targets.c.campaign_key,
     targets.c.parent_position,

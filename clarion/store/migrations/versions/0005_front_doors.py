@@ -14,6 +14,7 @@ KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 STATISTICS = (
     ("campaigns", "campaigns_by_origin", "1000 20 1"),
+    ("targets", "targets_by_variant", "1000000 100000 30000 10000 5000 1"),
     ("replies", "replies_by_age", "10000 1"),
     ("deliveries", "deliveries_due", "100000 10000 3000 1"),
 )
@@ -38,6 +39,14 @@ def upgrade() -> None:
         "campaigns_by_origin", "campaigns", ["origin_key", "key"], sqlite_where=cloned, postgresql_where=cloned
     )
     op.add_column("targets", sa.Column("variant", sa.String(40), comment="which of the campaign's variants it gets"))
+    varied = sa.column("variant").is_not(None)
+    op.create_index(
+        "targets_by_variant",
+        "targets",
+        ["campaign_key", "variant", "state", "outcome"],
+        sqlite_where=varied,
+        postgresql_where=varied,
+    )
     _add_keys()
     _add_hooks()
     if op.get_bind().dialect.name == "sqlite":
@@ -128,6 +137,7 @@ def downgrade() -> None:
             op.get_bind().execute(sa.text("DELETE FROM sqlite_stat1 WHERE idx = :idx"), {"idx": index})
     for name in ("deliveries", "hooks", "replies", "secrets", "api_keys"):
         op.drop_table(name)
+    op.drop_index("targets_by_variant", "targets")
     op.drop_column("targets", "variant")
     op.drop_index("campaigns_by_origin", "campaigns")
     op.drop_column("campaigns", "origin_key")
