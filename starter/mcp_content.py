@@ -85,8 +85,8 @@ def _dumped(spec: CampaignSpec) -> object:
 async def look_over(clarion: Installation, content: Content) -> Finding:
     """Check a content and contact nobody. Raises BadInput for what would stop it as a whole."""
     if content.draft is not None:
-        found = await clarion.drafts.check(content.draft.ref.campaign_id)
-        return Finding(found, ())
+        found = await clarion.drafts.check(content.draft.ref.campaign_id, rows=NAMED)
+        return Finding(found, found.rejected_rows)
     return await asyncio.to_thread(_look_over, clarion, content)
 
 
@@ -94,7 +94,10 @@ def _look_over(clarion: Installation, content: Content) -> Finding:
     rejected: list[Rejected] = []
     with tempfile.TemporaryDirectory(prefix="clarion-") as folder:
         path = Path(folder) / "contacts.jsonl"
-        path.write_text("".join(json.dumps(contact) + "\n" for contact in content.contacts), encoding="utf-8")
+        # The first one names the columns.
+        columns = dict.fromkeys(name for contact in content.contacts for name in contact)
+        rows = [{**columns, **content.contacts[0]}, *content.contacts[1:]]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         audience = content.spec.audience.model_copy(update={"file": str(path)})
         spec = content.spec.model_copy(update={"audience": audience})
         try:
@@ -137,16 +140,16 @@ class Starting:
 async def _start(clarion: Installation, content: Content, campaign_id: str, ends: float) -> Started:
     """Take every step that an earlier call with the same token has not taken."""
     try:
-        campaign = await clarion.campaigns.find(campaign_id)
+        campaign: Campaign | None = await clarion.campaigns.find(campaign_id)
     except NotFound:
-        require_good(ends, time.time())
-        campaign = await clarion.drafts.create(content.spec, campaign_id)
-    if campaign.status is not CampaignStatus.DRAFT:
+        campaign = None
+    if campaign is not None and campaign.status is not CampaignStatus.DRAFT:
         return _started(campaign, already=True)
     require_good(ends, time.time())
-    if content.contacts and not await asyncio.to_thread(clarion.store.files.of_campaign, campaign.ref.key):
-        await clarion.drafts.add(campaign_id, content.contacts)
-    return _started(await clarion.campaigns.launch(campaign_id), already=False)
+    if content.draft is not None:
+        return _started(await clarion.campaigns.launch(campaign_id), already=False)
+    put = clarion.drafts.put(content.spec, campaign_id, content.contacts, start=True, again=True)
+    return _started(await put, already=False)
 
 
 def _started(campaign: Campaign, *, already: bool) -> Started:

@@ -22,7 +22,8 @@ from clarion.domain.rights import Rights
 from clarion.settings import Settings, load_settings, process_environment
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
-from starter.confirming import GOOD_FOR, Confirming, digest
+from starter.confirming import GOOD_FOR, Confirming, campaign_id_of, digest
+from starter.drafts import parse_uploaded
 from starter.mcp_door import LARGEST, PATH, McpDoor, security
 from starter.mcp_server import BURST, PER_SECOND, Allowance
 from starter.wiring import Connection, Installation
@@ -168,13 +169,31 @@ async def test_a_start_that_is_repeated_goes_on_with_the_same_campaign(door: Doo
     again = await north.refused("trigger-batch-sms", confirm=token, **dict(reversed(list(TEXTS.items()))))
     assert "Temporal" in first
     assert "Temporal" in again
-    (line,) = door.of(NORTH).looking.campaigns()
-    assert line.campaign_id.startswith("spring-reminder-")
-    key = door.store.campaigns.find(NORTH, line.campaign_id).ref.key
-    assert len(door.store.files.of_campaign(key)) == 1
-    door.store.campaigns.set_status(key, CampaignStatus.RUNNING, "", 1.0)
+    assert door.of(NORTH).looking.campaigns() == []
+    name = campaign_id_of(token, "spring-reminder")
+    spec = parse_uploaded({"channel": "sms", "name": TEXTS["name"], "message": TEXTS["message"]})
+    half_done = await door.of(NORTH).drafts.put(spec, name, TEXTS["contacts"])
+    assert "Temporal" in await north.refused("trigger-batch-sms", **TEXTS, confirm=token)
+    assert len(door.store.files.of_campaign(half_done.ref.key)) == 1
+    door.store.campaigns.set_status(half_done.ref.key, CampaignStatus.RUNNING, "", 1.0)
     told = await north.ask("trigger-batch-sms", **TEXTS, confirm=token)
-    assert (told["already_started"], told["campaign_id"], told["status"]) == (True, line.campaign_id, "running")
+    assert (told["already_started"], told["campaign_id"], told["status"]) == (True, name, "running")
+    assert len(door.of(NORTH).looking.campaigns()) == 1
+
+
+async def test_a_draft_is_checked_and_started_as_it_is(door: Doorway, north: Assistant) -> None:
+    spec = parse_uploaded({"channel": "sms", "name": TEXTS["name"], "message": TEXTS["message"]})
+    drafts = door.of(NORTH).drafts
+    await drafts.put(spec, "drafted", TEXTS["contacts"])
+    told = await north.ask("check_campaign", campaign_id="drafted")
+    assert (told["can_start"], told["check"]["accepted"], told["next_tool"]) == (True, 2, "trigger-batch-sms")
+    confirm = told["confirm"]
+    assert "start it with trigger-batch-sms" in await north.refused(
+        "trigger-batch-calls", campaign_id="drafted", confirm=confirm
+    )
+    assert "Temporal" in await north.refused("trigger-batch-sms", campaign_id="drafted", confirm=confirm)
+    await drafts.add("drafted", [{"phone": "+14155552003", "first_name": "Dora"}])
+    assert "this very content" in await north.refused("trigger-batch-sms", campaign_id="drafted", confirm=confirm)
 
 
 def test_a_token_ends_and_belongs_to_its_tenant_and_content(door: Doorway) -> None:
