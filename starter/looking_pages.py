@@ -12,6 +12,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AliasPath, Field, field_validator
 
 from clarion.domain.call import AnsweredBy, Stage
+from clarion.domain.campaign import Channel
 from clarion.store.calls import CallRecord
 from clarion.store.pages import AttemptPlace, TextPlace
 from starter.looking import AttemptLine, ConversationLine, EventLine, Looking, SuppressionLine, TranscriptLine, View
@@ -86,14 +87,19 @@ class LookingPages:
     looking: Looking
 
     def messages(self, campaign_id: str, after: AttemptPlace, limit: int) -> Leaf[MessageLine, AttemptPlace]:
-        """Attempts to send a text, in the order of the audience. Raises NotFound."""
-        key = self.looking.find(campaign_id).ref.key
-        rows = self.looking.store.pages.attempts(key, after, limit + 1)
+        """Attempts to send a text, in the order of the audience; none of other channels. Raises NotFound."""
+        campaign = self.looking.find(campaign_id)
+        if campaign.spec.channel is not Channel.SMS:
+            return Leaf([], None)
+        rows = self.looking.store.pages.attempts(campaign.ref.key, after, limit + 1)
         return leaf(rows, limit, MessageLine.model_validate, lambda row: AttemptPlace(row.position, row.number))
 
     def calls(self, campaign_id: str, after: AttemptPlace, limit: int) -> Leaf[CallLine, AttemptPlace]:
-        """Attempts to call somebody, in the order of the audience. Raises NotFound."""
-        rows = self.looking.store.calls.page(self.looking.find(campaign_id).ref.key, after, limit + 1)
+        """Attempts to call somebody, in the order of the audience; none of other channels. Raises NotFound."""
+        campaign = self.looking.find(campaign_id)
+        if campaign.spec.channel is not Channel.CALL:
+            return Leaf([], None)
+        rows = self.looking.store.calls.page(campaign.ref.key, after, limit + 1)
         return leaf(rows, limit, CallLine.model_validate, _place)
 
     def transcripts(self, campaign_id: str, after: AttemptPlace, limit: int) -> Leaf[TranscriptLine, AttemptPlace]:
