@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from clarion.providers.ports import CallReader, ReceiptReader
+from clarion.store.analytics import Analytics
 from clarion.store.batches import Batches
 from clarion.store.calls import Calls
 from clarion.store.campaigns import Campaigns
@@ -32,7 +33,7 @@ from clarion.store.suppressions import Suppressions
 from clarion.store.sweeps import Sweeps
 from clarion.store.targets import Targets
 from clarion.store.templates import Templates
-from clarion.store.templates import Templates
+from clarion.store.variants import Variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ class Store:
         self.courses = Courses(self.database)
         self.cloning = Cloning(self.database)
         self.templates = Templates(self.database)
-        self.templates = Templates(self.database)
+        self.variants = Variants(self.database)
+        self.analytics = Analytics(self.database)
         self.inbox = Inbox(self.database, tenant, readers or {}, grace, call_readers or {}, tenants or {})
 
     def conversations(self, campaign_key: int) -> Sequence[Conversation]:
