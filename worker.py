@@ -23,6 +23,8 @@ from activities.call_lane import Calling, Patience
 from activities.call_watch import CallWatch
 from activities.calls import CallActivities
 from activities.feeding import FeedingActivities
+from activities.hook_watch import HookWatch
+from activities.hooks import HookActivities
 from activities.lead_questions import Analysing
 from activities.leads import LeadActivities
 from activities.message_chunk import Sending
@@ -30,10 +32,12 @@ from activities.messages import MessageActivities
 from activities.pacing import Gate, Turnstile
 from activities.scheduled import ScheduledActivities
 from activities.tools import Timing, Tools
+from clarion.courier import Courier
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import ClarionError
 from clarion.domain.pace import spacing
 from clarion.domain.throttle import Throttle
+from clarion.hook_contracts import hook_queue
 from clarion.providers.lead_ports import Crm
 from clarion.providers.lead_vendors import open_analyst, open_crm
 from clarion.providers.twilio import open_twilio
@@ -47,6 +51,7 @@ from clarion.telemetry import set_up_logging
 from clarion.temporal import connect, new_runtime
 from workflows.account import AccountWorkflow
 from workflows.campaign import CampaignWorkflow
+from workflows.hooks import HookWorkflow
 from workflows.scheduled import ScheduledCampaign
 from workflows.shield import Shield
 
@@ -57,6 +62,9 @@ STICKY = timedelta(seconds=2)
 
 GOODBYE = timedelta(seconds=20)
 """What running chunks get to end by themselves when the worker is asked to stop."""
+
+MOST_HOOKS = 500
+"""Hooks that one worker looks after at once; more take turns of ten minutes."""
 
 
 def open_store(settings: Settings) -> Store:
@@ -146,7 +154,7 @@ async def build_worker(
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[CampaignWorkflow, AccountWorkflow, ScheduledCampaign],
+        workflows=[CampaignWorkflow, AccountWorkflow, HookWorkflow, ScheduledCampaign],
         activities=[
             audience.import_audience,
             messages.dispatch_message_chunk,
@@ -173,6 +181,22 @@ async def build_worker(
         max_concurrent_activities=settings.max_activities,
         max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_interval),
         sticky_queue_schedule_to_start_timeout=STICKY,
+        graceful_shutdown_timeout=GOODBYE,
+    )
+
+
+def build_hook_worker(client: Client, settings: Settings, store: Store, stack: AsyncExitStack) -> Worker:
+    """Wire what sends webhooks: with slots of its own, as each hook holds one for as long as it is there."""
+    courier = Courier(to_private=settings.hooks_to_private)
+    stack.callback(courier.close)
+    hooks = HookActivities(store, courier, HookWatch(store.deliveries), time.time)
+    return Worker(
+        client,
+        task_queue=hook_queue(settings.task_queue),
+        activities=[hooks.watch_hook],
+        identity=f"{os.getpid()}@{socket.gethostname()}",
+        max_concurrent_activities=MOST_HOOKS,
+        max_heartbeat_throttle_interval=timedelta(seconds=settings.heartbeat_interval),
         graceful_shutdown_timeout=GOODBYE,
     )
 
@@ -205,7 +229,8 @@ async def run(settings: Settings) -> None:
         ledger = await stack.enter_async_context(Ledger(page.commit, time.time))
         worker = await build_worker(client, settings, store, ledger, stack)
         log.info("working on queue %s, database %s", settings.task_queue, store.database.address)
-        async with worker:
+        hook_worker = build_hook_worker(client, settings, store, stack)
+        async with worker, hook_worker:
             await stop.wait()
             log.info("stopping: chunks under way end by themselves")
 

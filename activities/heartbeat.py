@@ -13,13 +13,20 @@ BEAT = 0.5
 
 
 @asynccontextmanager
-async def beating(details: Callable[[], object], on_shutdown: Callable[[], None] | None = None) -> AsyncIterator[None]:
-    """Send heartbeats with ``details`` (counts only) while the block runs; tell it when the worker is stopping."""
+async def beating(
+    details: Callable[[], object], on_shutdown: Callable[[], None] | None = None, *, every: float = BEAT
+) -> AsyncIterator[None]:
+    """Send heartbeats with ``details`` (counts only) while the block runs; tell it when the worker is stopping.
+
+    ``every``: seconds between two, at least; more than ``BEAT`` where there are many activities that can wait.
+    """
 
     async def beat() -> None:
-        told = False
+        told, looks = False, 0
         while True:
-            activity.heartbeat(details())
+            if looks % max(1, round(every / BEAT)) == 0:
+                activity.heartbeat(details())
+            looks += 1
             if on_shutdown is not None and not told and activity.is_worker_shutdown():
                 told = True
                 on_shutdown()

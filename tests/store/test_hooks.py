@@ -13,7 +13,6 @@ from clarion.domain.hook import DELAYS, Answer, DeliveryState, fate
 from clarion.hook_contracts import HookRef
 from clarion.store.deliveries import KEPT_DEAD, KEPT_DELIVERED, MANY_STRIKES, PAGE, SAID_GONE, Deliveries, Result
 from clarion.store.hook_rows import Delivery, Hook
-from clarion.store.store import Store
 from tests.store.scene import START, Scene, sent
 
 MakeScene = Callable[..., Scene]

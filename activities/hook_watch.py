@@ -1,0 +1,92 @@
+"""One pair of eyes for all hooks that a worker process looks after: sees new lines of the log, and what falls due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from activities.failures import in_thread
+from activities.pacing import sleep_unless
+from clarion.domain.errors import ClarionError
+from clarion.store.deliveries import Glance
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between two looks: a receiver hears of an event as much later, at most, than it could."""
+
+
+class Glances(Protocol):
+    """Where it looks. Blocking."""
+
+    def glance(self, keys: Collection[int]) -> Mapping[int, Glance]:
+        """Look at many hooks at once."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """What is known of one hook that somebody looks after."""
+
+    key: int
+    _glance: Glance | None = None
+    _looked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, glance: Glance | None) -> None:
+        """Take in a look."""
+        self._glance = glance
+        self._looked.set()
+
+    async def until(self, holds: Callable[[Glance | None], bool]) -> None:
+        """Return when it holds of a look that was taken in from now on; None: it could not be looked."""
+        while True:
+            self._looked.clear()
+            await self._looked.wait()
+            if holds(self._glance):
+                return
+
+
+class HookWatch:
+    """Looks at all hooks together; made once for each worker process."""
+
+    def __init__(self, glances: Glances, *, every: float = EVERY) -> None:
+        """``every`` is in seconds."""
+        self._glances = glances
+        self._every = every
+        self._watches: set[Watch] = set()
+        self._unwatched = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def on(self, key: int) -> AsyncIterator[Watch]:
+        """Watch a hook, by its number, while the block runs."""
+        watch = Watch(key)
+        self._watches.add(watch)
+        self._unwatched.clear()
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_on(), name="watch hooks")
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+            if not self._watches:
+                self._unwatched.set()
+
+    async def _look_on(self) -> None:
+        while self._watches:
+            watches = tuple(self._watches)
+            seen: Mapping[int, Glance] = {}
+            try:
+                seen = await in_thread(self._glances.glance, {watch.key for watch in watches})
+            except ClarionError as error:
+                log.warning("hooks cannot be looked at for the moment: %s", error)
+            except Exception:
+                # Whoever waits looks for itself then; without this loop nobody would hear of anything again.
+                log.exception("looking at the hooks failed in an unexpected way")
+            for watch in watches:
+                watch.tell(seen.get(watch.key))
+            await sleep_unless(self._unwatched, self._every)
