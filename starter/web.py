@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 
 import uvicorn
@@ -44,6 +44,7 @@ Health = Callable[[], Awaitable[Mapping[str, str]]]
 def create_app(settings: Settings, inbox: Inbox, health: Health, lifespan: Lifespan | None = None) -> FastAPI:
     """Build the application. ``lifespan`` starts and stops what runs beside the requests."""
     app = FastAPI(title="Clarion", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.goodbyes = []
     app.add_middleware(SafeHeaders)
     app.include_router(webhook_routes(settings, inbox))
 
@@ -108,6 +109,9 @@ def listen(host: str, port: int) -> socket.socket:
 class WebServer(uvicorn.Server):
     """Uvicorn without its hold on the process: neither signals nor a failed start end it before our own parts end."""
 
+    goodbyes: Sequence[Callable[[], None]] = ()
+    """Called before it waits for requests under way."""
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to whoever runs the process."""
@@ -120,12 +124,19 @@ class WebServer(uvicorn.Server):
         except SystemExit:
             raise Unreachable("The web door could not start; its log says why.") from None
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End gracefully."""
+        for goodbye in self.goodbyes:
+            goodbye()
+        await super().shutdown(sockets=sockets)
+
 
 def web_server(app: FastAPI) -> WebServer:
     """Return the server for an application; ``should_exit`` stops it once the requests under way have ended."""
     # An address may hold an account's secret (Exotel's webhooks), whoever listens to this log.
     logging.getLogger("uvicorn.access").disabled = True
-    return WebServer(
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it tells the addresses of WebSockets
+    server = WebServer(
         uvicorn.Config(
             app,
             log_config=None,
@@ -135,6 +146,8 @@ def web_server(app: FastAPI) -> WebServer:
             ws="websockets-sansio",
         )
     )
+    server.goodbyes = getattr(app.state, "goodbyes", ())
+    return server
 
 
 async def serve(app: FastAPI, host: str, port: int) -> None:

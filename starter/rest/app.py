@@ -6,18 +6,28 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
+from starter.live import Live
+from starter.rest import accounts, contacts, events, keys, looking, optouts, reports
 from starter.rest.bodies import MEGABYTE, Bodies
 from starter.rest.problems import MEDIA_TYPE, Problem, tell_problems
 from starter.wiring import Installation
 
 VERSION = "1"
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (
+    events.router,
+    contacts.router,
+    looking.router,
+    reports.router,
+    optouts.router,
+    accounts.router,
+    keys.router,
+)
 """In the order of the description."""
 REFUSALS = (400, 401, 403, 404, 409, 413, 422, 503)
 
 
-def rest_app(installation: Installation) -> FastAPI:
-    """Build the application on an installation."""
+def rest_app(installation: Installation, live: Live | None = None) -> FastAPI:
+    """Build the application on an installation; ``live`` tells the events, where others listen to it, too."""
     app = FastAPI(
         title="Clarion",
         version=VERSION,
@@ -26,6 +36,7 @@ def rest_app(installation: Installation) -> FastAPI:
         responses={status: {"model": Problem, "description": "Refused"} for status in REFUSALS},
     )
     app.state.installation = installation
+    app.state.live = live or Live(installation.store)
     app.add_middleware(Bodies, largest=int(installation.settings.max_upload_mb * MEGABYTE))
     tell_problems(app)
     for router in ROUTERS:

@@ -66,12 +66,17 @@ def problem(status: HTTPStatus, detail: str, errors: Sequence[Fault] = ()) -> JS
     return JSONResponse(body.model_dump(mode="json"), status, headers, media_type=MEDIA_TYPE)
 
 
+def problem_of(error: ClarionError) -> JSONResponse:
+    """Build the answer for an error of ours."""
+    return problem(_status(error), str(error), _faults(error))
+
+
 def tell_problems(app: FastAPI) -> None:
     """Have an application answer every error with problem details."""
 
     @app.exception_handler(ClarionError)
     async def ours(_: Request, error: ClarionError) -> JSONResponse:
-        return problem(_status(error), str(error), _faults(error))
+        return problem_of(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
