@@ -18,13 +18,14 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry
-from clarion.domain.campaign import CampaignSpec, CampaignStatus, check_start
+from clarion.domain.campaign import MOST_LANES, CampaignSpec, CampaignStatus, check_start
 from clarion.domain.errors import BadInput, Conflict, Unreachable
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.launching import input_for
 from clarion.store.store import Store
 from starter.progress import Progress, progress_now
+from starter.schedules import Schedules
 from starter.startable import check_audience, check_startable
 from workflows.campaign import CampaignWorkflow
 from workflows.policies import priority_of
@@ -65,15 +66,23 @@ class Campaigns:
         return await self.find(name) if draft else await self.launch(name)
 
     async def launch(self, campaign_id: str) -> Campaign:
-        """Start a draft. Raises NotFound, or Conflict when it is no draft."""
+        """Start a draft, or its schedule if it has one: then it is the template of its campaigns from now on.
+
+        Raises NotFound, BadInput, Unreachable, or Conflict when it is no draft.
+        """
         campaign = await self.find(campaign_id)
         if campaign.status is not CampaignStatus.DRAFT:
             message = f'campaign "{campaign_id}" is {campaign.status} already; only a draft can be started'
             raise Conflict(message)
         if campaign.template:
-            message = f'"{campaign_id}" is a template, which is never started itself; start a clone of it'
+            message = (
+                f'"{campaign_id}" is a template; start a campaign of it with `clarion template start {campaign_id}`'
+            )
             raise Conflict(message)
         check_start(campaign.spec, time.time())
+        if campaign.spec.schedule is not None:
+            await Schedules(self.settings, self.store, self.connect).begin(campaign)
+            return await self.find(campaign_id)
         await self._run(campaign, WorkflowIDReusePolicy.REJECT_DUPLICATE)
         return await self.find(campaign_id)
 
@@ -99,6 +108,8 @@ class Campaigns:
     async def cancel(self, campaign_id: str, reason: str = "", *, hang_up: bool = False) -> None:
         """Cancel what is not under way; ``hang_up`` ends calls that are."""
         campaign = await self.find(campaign_id)
+        if campaign.template:
+            raise Conflict(f'"{campaign_id}" is a template; remove it with `clarion template remove {campaign_id}`')
         if campaign.status is CampaignStatus.DRAFT:
             now = time.time()
             await asyncio.to_thread(
@@ -109,7 +120,13 @@ class Campaigns:
         await self._signal(handle, CampaignWorkflow.hang_up if hang_up else CampaignWorkflow.cancel_soon, reason)
 
     async def set_limits(self, campaign_id: str, pacing: Pacing) -> Reply:
-        """Change limits of a running campaign."""
+        """Change limits of a running campaign. Raises BadInput when there is nothing to change, or too much."""
+        if pacing == Pacing():
+            raise BadInput("say which limit to change: concurrency, per_second, per_minute, per_hour or budget")
+        channel = (await self.find(campaign_id)).spec.channel
+        if pacing.concurrency is not None and pacing.concurrency > MOST_LANES[channel]:
+            most = MOST_LANES[channel]
+            raise BadInput(f"concurrency {pacing.concurrency} is not possible; give a whole number from 1 to {most}")
         handle = await self._handle(campaign_id, "changed")
         return await self._answered(handle, CampaignWorkflow.set_limits, pacing)
 

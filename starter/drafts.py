@@ -134,6 +134,8 @@ class Drafts:
         campaign = await self.campaigns.find(campaign_id)
         require_draft(campaign, "changed as a whole")
         spec = _merged(campaign.spec, changes)
+        if campaign.template and spec.schedule != campaign.spec.schedule:
+            raise Conflict(f'remove the schedule of template "{campaign_id}" and give it another one instead')
         self._require_possible(spec, time.time())
         await asyncio.to_thread(self._require_fitting, campaign, spec)
         if not await asyncio.to_thread(self.store.campaigns.update_draft, campaign.ref.key, spec, time.time()):
@@ -143,6 +145,9 @@ class Drafts:
     async def delete(self, campaign_id: str) -> None:
         """Delete a draft, or a campaign that has ended, with everything kept of it. Raises NotFound, Conflict."""
         campaign = await self.campaigns.find(campaign_id)
+        if campaign.template and campaign.spec.schedule is not None:
+            message = f'"{campaign_id}" has a schedule; remove that first with `clarion schedule remove {campaign_id}`'
+            raise Conflict(message)
         await asyncio.to_thread(self.store.removal.remove, campaign.ref)
 
     async def check(self, campaign_id: str, *, rows: int = NAMED) -> Checked:

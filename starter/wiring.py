@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from starter.campaigns import Campaigns
     from starter.drafts import Drafts
     from starter.looking import Looking
+    from starter.schedules import Schedules
+    from starter.templates import Templates
 
 
 def new_store(settings: Settings) -> Store:
@@ -115,6 +117,8 @@ class Installation:
     drafts: Drafts
     accounts: Accounts
     looking: Looking
+    templates: Templates
+    schedules: Schedules
 
     @classmethod
     def of(cls, settings: Settings, store: Store, connection: Connection) -> Self:
@@ -124,16 +128,21 @@ class Installation:
         from starter.campaigns import Campaigns
         from starter.drafts import Drafts
         from starter.looking import Looking
+        from starter.schedules import Schedules
+        from starter.templates import Templates
 
         campaigns = Campaigns(settings, store, connection)
+        drafts = Drafts(settings, store, campaigns)
         return cls(
             settings=settings,
             store=store,
             connection=connection,
             campaigns=campaigns,
-            drafts=Drafts(settings, store, campaigns),
+            drafts=drafts,
             accounts=Accounts(settings, connection),
             looking=Looking(store, settings.tenant),
+            templates=Templates(settings, store, drafts),
+            schedules=Schedules(settings, store, connection),
         )
 
     def for_tenant(self, tenant: str) -> Installation:

@@ -21,7 +21,7 @@ from clarion.domain.lead import LeadSpec
 from clarion.domain.pace import CALL_JITTER, JITTER, spacing
 from clarion.domain.problems import refusal, sentences, shown
 from clarion.domain.retry import FOR_LEADS, RetryRules
-from clarion.domain.schedule import Schedule
+from clarion.domain.schedule import Schedule, next_firings
 from clarion.domain.target import Outcome
 from clarion.domain.template import checked_text
 from clarion.domain.variant import Variant, misfits
@@ -330,7 +330,9 @@ def parse_spec(data: object) -> CampaignSpec:
 
 
 def check_start(spec: CampaignSpec, now: float) -> None:
-    """Raise BadInput when the start lies more than 60 s before `now` (epoch seconds)."""
+    """Raise BadInput when it can never begin: its start lies more than 60 s before `now` (epoch seconds), or all do."""
+    if spec.schedule is not None and not next_firings(spec.schedule, now, 1):
+        raise BadInput("schedule: no moment is left before until; give a later time, or leave it out")
     if spec.start_at is not None and spec.start_at.timestamp() < now - LATE_START:
         present = datetime.fromtimestamp(now, UTC).astimezone(spec.start_at.tzinfo)
         raise BadInput(

@@ -20,18 +20,27 @@ class Cloning:
         self._database = database
 
     def copy(
-        self, source: CampaignRef, campaign_id: str, spec: CampaignSpec, now: float, *, template: bool = False
+        self,
+        source: CampaignRef,
+        campaign_id: str,
+        spec: CampaignSpec,
+        now: float,
+        *,
+        template: bool = False,
+        files: bool = True,
     ) -> CampaignRef:
         """Add a draft with the audience files of ``source``, all of it or nothing; ``template``: only to be cloned.
 
-        Raises Conflict when the id is taken, or when the bytes of a file are not there any more.
+        Without ``files`` it has no contacts yet. Raises Conflict when the id is taken, or when the bytes of a file are
+        not there any more.
         """
         with self._database.write() as connection:
             origin = Origin(source.key, template=template)
             key = add_campaign(connection, source.tenant, campaign_id, spec, now, origin=origin)
             if key is None:
                 raise id_taken(campaign_id)
-            copy_files(connection, source, key)
+            if files:
+                copy_files(connection, source, key)
         return CampaignRef(tenant=source.tenant, campaign_id=campaign_id, key=key)
 
 
