@@ -16,8 +16,10 @@ from starter import (
     cli_look,
     cli_mcp,
     cli_optout,
+    cli_schedule,
     cli_start,
     cli_steer,
+    cli_template,
 )
 from starter.cli_frame import Group, finish
 
@@ -73,6 +75,8 @@ for name, command, panel in (
     ("retry", cli_steer.retry, STEER),
     ("limits", cli_steer.limits, STEER),
     ("add", cli_steer.add, STEER),
+    ("clone", cli_steer.clone, STEER),
+    ("delete", cli_steer.delete, STEER),
     ("why", cli_look.why, UNDERSTAND),
     ("errors", cli_look.errors, UNDERSTAND),
     ("targets", cli_look.targets, UNDERSTAND),
@@ -89,6 +93,8 @@ for name, command, panel in (
     app.command(name, rich_help_panel=panel)(command)
 
 app.add_typer(cli_keys.app, name="keys", rich_help_panel=INSTALLATION)
+app.add_typer(cli_template.app, name="template", rich_help_panel=RUN)
+app.add_typer(cli_schedule.app, name="schedule", rich_help_panel=RUN)
 app.add_typer(cli_optout.app, name="optout", rich_help_panel=INSTALLATION)
 
 

@@ -70,7 +70,7 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Start a campaign from its file, or one that is a draft."""
-    given = _campaign_file(spec)
+    given = campaign_file(spec)
     if write_back or fresh or sheet is not None:
         given = _changed(given, spec, write_back=write_back, fresh=fresh, sheet=sheet)
 
@@ -81,7 +81,7 @@ def start(
             else:
                 campaign = await _launched(opened, spec, only_file=draft or campaign_id is not None)
             name.append(campaign.ref.campaign_id)
-            if follow and not draft:
+            if follow and not draft and not campaign.template:
                 say(f"started {campaign.ref.campaign_id}", as_json=as_json)
                 return await _follow(opened, campaign.ref.campaign_id, as_json=as_json)
             if as_json:
@@ -107,8 +107,8 @@ def watch(campaign_id: CampaignId) -> None:
         raise typer.Exit(code)
 
 
-def _campaign_file(given: str) -> CampaignSpec | None:
-    """Read a campaign's file; None when ``given`` can only be a draft's id. Raises BadInput."""
+def campaign_file(given: str) -> CampaignSpec | None:
+    """Read a campaign's file; None when ``given`` can only be a campaign's id. Raises BadInput."""
     path = existing(Path(given))
     if not path.exists() and path.suffix.lower() not in SPEC_SUFFIXES and "/" not in given:
         return None
@@ -160,6 +160,10 @@ async def _tell(opened: Installation, campaign: Campaign) -> None:
     from clarion.domain.campaign import CampaignStatus
     from starter.cli_show import web_ui
 
+    if campaign.template:
+        schedule_id = campaign.ref.campaign_id
+        say(f"scheduled {schedule_id}; `clarion schedule show {schedule_id}` says when its campaigns begin")
+        return
     client = await opened.campaigns.connect() if campaign.status is not CampaignStatus.DRAFT else None
     name = campaign.ref.campaign_id
     if client is None:

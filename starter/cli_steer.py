@@ -137,6 +137,43 @@ def _require_positive(option: str, value: float | None) -> None:
         raise BadInput(f"{option} {value:g} is not possible; give a number greater than 0")
 
 
+def clone(
+    campaign_id: CampaignId,
+    *,
+    new_id: Annotated[str | None, typer.Option("--id", help="The new campaign's id; else made from its name.")] = None,
+    start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a draft with the same words and the same contacts as a campaign."""
+
+    async def work() -> None:
+        from starter.cloning import clone as make
+
+        async with installation() as opened:
+            made = (await make(opened.drafts, campaign_id, new_id)).ref.campaign_id
+            if start:
+                await opened.campaigns.launch(made)
+            if as_json:
+                print_json(await opened.campaigns.progress(made))
+            elif start:
+                say(f"started {made}; watch it with `clarion watch {made}`")
+            else:
+                say(f"stored {made} as a draft; start it with `clarion start {made}`")
+
+    run(work())
+
+
+def delete(campaign_id: CampaignId) -> None:
+    """Delete a draft, or a campaign that has ended, with everything kept of it."""
+
+    async def work() -> None:
+        async with installation() as opened:
+            await opened.drafts.delete(campaign_id)
+        say(f"deleted {campaign_id}")
+
+    run(work())
+
+
 def _answer(reply: Reply, campaign_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json(reply)

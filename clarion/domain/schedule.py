@@ -15,11 +15,12 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from clarion.domain.duration import Duration
+from clarion.domain.errors import BadInput
 from clarion.domain.fields import Instant, Part, Word
-from clarion.domain.problems import refusal
+from clarion.domain.problems import refusal, sentences
 from clarion.domain.window import WEEK, nearest_zone, valid_zone
 
 SOON = 10.0
@@ -169,6 +170,14 @@ class Schedule(Part):
     def calendar(self) -> Calendar:
         """What the cron line means."""
         return read_cron(self.cron)
+
+
+def parse_schedule(data: Mapping[str, object]) -> Schedule:
+    """Check a schedule that does not stand in a campaign file. Raises BadInput with one sentence a line."""
+    try:
+        return Schedule.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(sentences(error, Schedule)) from None
 
 
 def next_firings(schedule: Schedule, now: float, count: int = 5) -> list[float]:
