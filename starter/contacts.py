@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -79,18 +78,12 @@ class Contacts:
 
         Raises BadInput where no contact has what the campaign needs, NotFound, Conflict, Unreachable.
         """
-        n = await self.drafts.add(campaign_id, evened(contacts))
-        return Added(accepted=n, file=await self._newest_file(campaign_id))
+        file = await self.drafts.add(campaign_id, contacts)
+        return Added(accepted=len(contacts), file=file)
 
     async def upload(self, campaign_id: str, path: Path, name: str) -> Added:
         """Add the rows of a file, which the person calls ``name``. Raises as ``add`` does."""
-        await self.drafts.upload(campaign_id, path, name)
-        return Added(accepted=None, file=await self._newest_file(campaign_id))
-
-    async def _newest_file(self, campaign_id: str) -> int:
-        campaign = await self.drafts.campaigns.find(campaign_id)
-        files = await asyncio.to_thread(self.looking.store.files.of_campaign, campaign.ref.key)
-        return files[-1].id
+        return Added(accepted=None, file=await self.drafts.upload(campaign_id, path, name))
 
     def page(self, campaign_id: str, wanted: Filter, after: DraftPlace, limit: int) -> Leaf[ContactLine, DraftPlace]:
         """List contacts in the order of the audience. Blocking. Raises NotFound, and BadInput for a wrong search.
@@ -136,13 +129,6 @@ class Contacts:
             if len(found) >= limit:
                 break
         return found
-
-
-def evened(contacts: Sequence[Contact]) -> Iterable[Contact]:
-    """Yield contacts, the first one with every column that any has: a file's first object names its columns."""
-    names = dict.fromkeys(name for contact in contacts for name in contact)
-    for n, contact in enumerate(contacts):
-        yield contact if n else {**dict.fromkeys(names), **contact}
 
 
 def _same(line: ContactLine) -> ContactLine:
