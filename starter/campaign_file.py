@@ -32,6 +32,11 @@ def read_campaign_file(path: Path) -> CampaignSpec:
     return spec.model_copy(update={"audience": spec.audience.model_copy(update={"file": str(file)})})
 
 
+def campaign_content(path: Path) -> object:
+    """Return what stands in a campaign file, unchecked. Raises BadInput for what is neither YAML nor JSON."""
+    return _content(_text(path), as_json=path.suffix.lower() == ".json")
+
+
 def _at_home(file: str) -> Path:
     return Path.home() / file.removeprefix("~/") if file.startswith("~/") else Path(file)
 

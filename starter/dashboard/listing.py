@@ -1,0 +1,84 @@
+"""The list of campaigns: how far each has come, and filters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.domain.errors import BadInput
+from starter.dashboard.queries import Wanted, campaigns_listed
+from starter.dashboard.rendering import fragment, page
+from starter.dashboard.sights import sights_of
+from starter.dashboard.visitors import Reader, Visitor
+
+router = APIRouter()
+
+SIZE = 25
+LARGEST_KEY = 2**62
+
+Status = Annotated[str, Query(max_length=20)]
+Before = Annotated[int | None, Query(ge=1, le=LARGEST_KEY)]
+Search = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/")
+async def campaigns(
+    request: Request,
+    visitor: Reader,
+    status: Status = "",
+    channel: Status = "",
+    q: Search = "",
+    before: Before = None,
+) -> Response:
+    """List campaigns, the newest first."""
+    wanted = _wanted(status, channel, q, before)
+    return page(request, "campaigns.html", **await _shown(request, visitor, wanted))
+
+
+@router.get("/campaigns.rows")
+async def rows(
+    request: Request,
+    visitor: Reader,
+    status: Status = "",
+    channel: Status = "",
+    q: Search = "",
+    before: Before = None,
+) -> Response:
+    """The same list, for a page that is open."""
+    return fragment("campaigns_rows.html", **await _shown(request, visitor, _wanted(status, channel, q, before)))
+
+
+async def _shown(request: Request, visitor: Visitor, wanted: Wanted) -> dict[str, object]:
+    tenant, store = visitor.tenant, visitor.clarion.store
+    lists = sights_of(request).lists
+    found = await lists.get((tenant, wanted), lambda: campaigns_listed(store, tenant, wanted, SIZE + 1))
+    chosen = {"status": wanted.status, "channel": wanted.channel, "q": wanted.search}
+    query = {name: value for name, value in chosen.items() if value}
+    here = query | ({"before": wanted.before} if wanted.before else {})
+    shown = found[:SIZE]
+    return {
+        "campaigns": shown,
+        "wanted": wanted,
+        "statuses": list(CampaignStatus),
+        "channels": list(Channel),
+        "here": urlencode(here),
+        "older": urlencode(query | {"before": shown[-1].key}) if len(found) > SIZE else None,
+        "filtered": bool(here),
+        "operates": visitor.operates,
+    }
+
+
+def _wanted(status: str, channel: str, search: str, before: int | None) -> Wanted:
+    text = search.strip()
+    if "\0" in text:
+        raise BadInput("a search cannot hold the character NUL; type what the campaign is called")
+    return Wanted(
+        CampaignStatus(status) if status in set(CampaignStatus) else None,
+        Channel(channel) if channel in set(Channel) else None,
+        text,
+        before,
+    )

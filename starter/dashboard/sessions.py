@@ -1,0 +1,48 @@
+"""Sign-in to the dashboard: an API key is shown once, and a signed cookie stands for it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from clarion.store.keys import ApiKey
+from clarion.store.store import Store
+from starter.keys import Keys
+
+COOKIE = "clarion_session"
+SECRET = "dashboard-session"  # noqa: S105 - the name of the secret
+LONGEST = 12 * 3600.0
+"""Seconds after which a session ends, whatever the key may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Opens sessions and recognises them; nothing is kept of them but the key that they stand for."""
+
+    store: Store
+
+    async def open(self, token: str, now: float) -> str:
+        """Return the cookie for somebody who shows an API key. Raises Refused for a key that opens nothing."""
+        key = await Keys(self.store).recognise(token.strip(), now)
+        told = f"{key.id}.{int(now)}.{secrets.token_urlsafe(9)}"
+        return f"{told}.{await self._signature(told, key, now)}"
+
+    async def recognise(self, cookie: str, now: float) -> ApiKey | None:
+        """Tell whose session a cookie is; None once it is over, or the key was revoked or has expired."""
+        told, _, signature = cookie.rpartition(".")
+        key_id, _, rest = told.partition(".")
+        begun = rest.partition(".")[0]
+        if not (key_id and begun.isascii() and begun.isdigit()) or not 0 <= now - int(begun[:15]) < LONGEST:
+            return None
+        key = await asyncio.to_thread(self.store.keys.get, key_id[:16])
+        if key is None or not key.is_valid(now):
+            return None
+        wanted = await self._signature(told, key, now)
+        return key if hmac.compare_digest(wanted.encode(), signature.encode()) else None
+
+    async def _signature(self, told: str, key: ApiKey, now: float) -> str:
+        secret = await asyncio.to_thread(self.store.keys.secret, SECRET, secrets.token_urlsafe(48), now)
+        return hmac.new(secret.encode(), f"{told}.{key.hash}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,65 @@
+"""What was said: transcripts of calls, a page at a time, and what people answered to texts."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from clarion.domain.campaign import Channel
+from starter.dashboard.naming import CampaignId
+from starter.dashboard.rendering import page
+from starter.dashboard.visitors import Reader
+from starter.looking import CallSummaryLine, Looking, TranscriptLine
+
+router = APIRouter(prefix="/campaigns/{campaign_id}")
+
+SIZE = 20
+
+
+@router.get("/transcripts")
+async def transcripts(
+    request: Request, visitor: Reader, campaign_id: CampaignId, after: Annotated[int, Query(ge=0, le=2**53)] = 0
+) -> Response:
+    """Show calls of which something is known, after a position."""
+    campaign = await visitor.clarion.campaigns.find(campaign_id)
+    looking, key = visitor.clarion.looking, campaign.ref.key
+    of_calls = campaign.spec.channel is Channel.CALL
+    found, summary = await asyncio.to_thread(_calls, looking, campaign_id, key, after) if of_calls else ([], None)
+    places = list(dict.fromkeys(call.position for call in found))
+    last = places[SIZE - 1] if len(places) > SIZE else None
+    shown = [call for call in found if last is None or call.position <= last]
+    return page(
+        request,
+        "transcripts.html",
+        campaign=campaign,
+        campaign_id=campaign_id,
+        calls=shown,
+        summary=summary,
+        next_after=last,
+        after=after,
+    )
+
+
+def _calls(
+    looking: Looking, campaign_id: str, key: int, after: int
+) -> tuple[list[TranscriptLine], CallSummaryLine | None]:
+    rows = looking.store.calls.transcripts(key, after=after, limit=SIZE + 1)
+    summary = looking.call_summary(campaign_id) if not after else None
+    return [TranscriptLine.model_validate(row) for row in rows], summary
+
+
+MOST = 500
+"""Answers shown on one page, the latest of all."""
+
+
+@router.get("/replies")
+async def replies(request: Request, visitor: Reader, campaign_id: CampaignId) -> Response:
+    """Show what people answered, the latest first."""
+    campaign = await visitor.clarion.campaigns.find(campaign_id)
+    found = await asyncio.to_thread(visitor.clarion.looking.conversations, campaign_id)
+    shown = list(islice(reversed(found), MOST))
+    return page(request, "replies.html", campaign=campaign, campaign_id=campaign_id, replies=shown, count=len(found))
