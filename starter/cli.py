@@ -9,6 +9,7 @@ import typer
 
 from starter import (
     cli_account,
+    cli_analytics,
     cli_call,
     cli_installation,
     cli_keys,
@@ -83,6 +84,8 @@ for name, command, panel in (
     ("conversations", cli_look.conversations, UNDERSTAND),
     ("transcripts", cli_call.transcripts, UNDERSTAND),
     ("report", cli_look.report, UNDERSTAND),
+    ("variants", cli_analytics.variants, UNDERSTAND),
+    ("analytics", cli_analytics.analytics, UNDERSTAND),
     ("setup", cli_installation.setup, INSTALLATION),
     ("up", cli_installation.up, INSTALLATION),
     ("web", cli_installation.web, INSTALLATION),
