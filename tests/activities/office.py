@@ -40,7 +40,7 @@ GRACE = 10.0
 TENANT = "default"
 NO_CAMPAIGN = CampaignRef(tenant=TENANT, campaign_id="", key=0)
 PRICE = 0.01
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds after which something that should have happened has not."""
 
 Given = TypeVar("Given")

@@ -31,7 +31,7 @@ from workflows.campaign import CampaignWorkflow
 from workflows.shield import Shield
 from workflows.showing import SEARCH_ATTRIBUTES, first_search_attributes, static_summary
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds that a play may take; whoever waits for what does not come fails then."""
 
 CHUNK = "dispatch_message_chunk"
