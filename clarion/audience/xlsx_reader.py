@@ -19,11 +19,9 @@ from openpyxl.workbook import Workbook
 
 from clarion.audience.cells import text_of
 from clarion.audience.row import Row
+from clarion.audience.workbook_archive import SHEETS, require_workbook
 from clarion.domain.errors import BadInput, did_you_mean
 
-_LARGEST_SHEET = 2 << 30
-_LARGEST_PART = 512 << 20
-"""Parts other than sheets are read into memory whole (shared texts, styles)."""
 _PIECE = 1 << 20
 _MOST_ROWS = 1_048_576
 _ERROR_VALUES = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!"})
@@ -177,7 +175,7 @@ class XlsxReader:
         found = False
         with zipfile.ZipFile(self._path) as archive:
             for part in archive.namelist():
-                if part.startswith("xl/worksheets/") and part.endswith(".xml"):
+                if part.startswith(SHEETS) and part.endswith(".xml"):
                     for data in _pieces_with_formulas(archive, part):
                         if _RESULT.search(data):
                             return False
@@ -191,16 +189,8 @@ class XlsxReader:
             raise BadInput(f"{self._name} is empty; it needs a first row with the column names and a row per target.")
         if start.startswith(b"\xd0\xcf\x11\xe0"):
             raise BadInput(f"{self._name} is an old or a locked workbook; save it as .xlsx without a password.")
-        if not zipfile.is_zipfile(self._path):
-            raise BadInput(f"{self._name} is not an Excel workbook; name it .csv if it is text, or save it as .xlsx.")
-        with self._whole(), zipfile.ZipFile(self._path) as archive:
-            for part in archive.infolist():
-                limit = _LARGEST_SHEET if part.filename.startswith("xl/worksheets/") else _LARGEST_PART
-                if part.file_size > limit:
-                    raise BadInput(
-                        f"{self._name} would unpack to more than {limit >> 20} MB ({part.filename}); "
-                        "save the one sheet you need as CSV."
-                    )
+        with self._whole():
+            require_workbook(self._path, self._name)
 
     @contextmanager
     def _whole(self) -> Iterator[None]:

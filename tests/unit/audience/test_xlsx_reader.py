@@ -12,7 +12,7 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from clarion.audience import xlsx_reader
+from clarion.audience import workbook_archive
 from clarion.audience.row import Row
 from clarion.audience.source import open_audience
 from clarion.domain.errors import BadInput
@@ -244,7 +244,7 @@ def test_a_workbook_that_would_unpack_to_gigabytes_is_refused_unread(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(file, ["name", "phone"], *(["Ann", 1] for _ in range(20_000)))
-    monkeypatch.setattr(xlsx_reader, "_LARGEST_SHEET", 1 << 20)
+    monkeypatch.setattr(workbook_archive, "BOUNDS", workbook_archive.Bounds(sheet=1 << 20))
     with pytest.raises(
         BadInput, match=r"would unpack to more than 1 MB \(xl/worksheets/sheet1.xml\); save the one sheet"
     ):
