@@ -130,7 +130,9 @@ class _Wire:
         except httpx.ConnectError as error:
             self._known.clear()
             failed = _why_no_connection(error)
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError):
+        except (httpx.InvalidURL, UnicodeError):
+            failed = "its address cannot be used"
+        except (httpx.HTTPError, ssl.SSLError, OSError):
             failed = "the connection broke before there was an answer"
         else:
             failed = ""

@@ -11,6 +11,7 @@ from starter import (
     cli_account,
     cli_analytics,
     cli_call,
+    cli_hooks,
     cli_installation,
     cli_keys,
     cli_leads,
@@ -95,6 +96,7 @@ for name, command, panel in (
 ):
     app.command(name, rich_help_panel=panel)(command)
 
+app.add_typer(cli_hooks.app, name="hooks", rich_help_panel=INSTALLATION)
 app.add_typer(cli_keys.app, name="keys", rich_help_panel=INSTALLATION)
 app.add_typer(cli_template.app, name="template", rich_help_panel=RUN)
 app.add_typer(cli_schedule.app, name="schedule", rich_help_panel=RUN)

@@ -92,9 +92,8 @@ class Deliveries:
 
         Done twice it changes nothing. Where nothing was asked for, the place reached is written once a minute.
         """
-        if self._is_full(hook):
-            return Taken(cursor, more=False)
-        lines = self._log.tail(cursor, PAGE)
+        full = self._is_full(hook)
+        lines = [] if full else self._log.tail(cursor, PAGE)
         reached = lines[-1].id if lines else cursor
         told = [line for line in lines if self._is_for(hook, line)]
         stale = hook.looked_at is None or hook.looked_at < now - SEEN
