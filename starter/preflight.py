@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections import Counter
@@ -22,14 +21,13 @@ from clarion.domain.assessment import BATCH_SECONDS
 from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.segments import count_segments
 from clarion.domain.target import SkipReason, TargetState
-from clarion.domain.template import Template
 from clarion.settings import Account, Settings
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
 from starter.forecast import costs, expected_end, tempo
-from starter.looking import View
 from starter.preflight_call import CallPlan, Kept, call_plan
 from starter.preflight_leads import Ids, LeadPlan, lead_costs, lead_plan
+from starter.preflight_rows import Divided, Imported, VariantPlan, text_of
 from starter.startable import account_problems, check_words
 from starter.why import zones_of
 
@@ -62,20 +60,6 @@ class Rejected(BaseModel):
     detail: str | None
     file: str = ""
     """Whose row it is, where the audience has several files."""
-
-
-class Imported(View):
-    """A row as the import has stored it."""
-
-    row: int
-    address: str | None
-    state: TargetState
-    outcome: str | None
-    detail: str | None
-    segments: int
-    time_zone: str | None
-    variables: str | None
-    text: str | None
 
 
 class Reason(BaseModel):
@@ -115,6 +99,8 @@ class Preflight(BaseModel):
     """The sample's call, and how long calls are taken to last; None for texts."""
     leads: LeadPlan | None = None
     """What is asked about leads, and of whom; None where nobody analyses leads."""
+    variants: tuple[VariantPlan, ...] = ()
+    """What the targets of each variant would get."""
     per_second: float | None
     """What the limits of campaign and account permit; None is unlimited."""
     starts_at: float
@@ -143,6 +129,7 @@ class Tally:
     zones: Counter[tuple[str, ...]] = field(default_factory=Counter)
     sample: Imported | None = None
     ids: Ids = field(default_factory=Ids)
+    divided: Divided = field(default_factory=Divided)
 
     def reject(self, row: Rejected) -> None:
         """Count a row that is left out."""
@@ -257,6 +244,7 @@ def _without_suppressed(batch: list[CheckedRow], suppressed: Suppressed) -> list
 
 def _count(spec: CampaignSpec, rows: Sequence[Imported], tally: Tally, on_rejected: Callable[[Rejected], None]) -> None:
     for row in rows:
+        tally.divided.add(row)
         if row.state is TargetState.SKIPPED:
             rejected = Rejected.model_validate(row)
             tally.reject(rejected)
@@ -293,8 +281,8 @@ def _result(
     if leads is not None and leads.in_batches:
         end = starts_at + BATCH_SECONDS
     sample = tally.sample
-    call = call_plan(spec, account, Kept(sample.variables, sample.text) if sample else None, pace)
-    text = "" if leads else _text(spec, sample) if call is None else call.first_message or ""
+    call = call_plan(spec, account, Kept(sample.variables, sample.text, sample.variant) if sample else None, pace)
+    text = "" if leads else text_of(spec, sample) if call is None else call.first_message or ""
     of_texts = call is None and leads is None
     return Preflight(
         name=spec.name,
@@ -312,6 +300,7 @@ def _result(
         sample_text=text,
         call=call,
         leads=leads,
+        variants=tally.divided.plans(spec),
         per_second=round(1 / pace.gap, 3 if call is None else 6) if pace.gap else None,
         starts_at=starts_at,
         expected_end=end if pace.gap else None,
@@ -321,14 +310,6 @@ def _result(
         covered=_covered(spec.budget, tally.accepted, expected),
         problems=problems,
     )
-
-
-def _text(spec: CampaignSpec, sample: Imported | None) -> str:
-    if sample is None:
-        return ""
-    if sample.text is not None:
-        return sample.text
-    return Template.parse(spec.message or "").render(json.loads(sample.variables or "{}"))
 
 
 def _covered(budget: float | None, accepted: int, cost: float) -> int:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from clarion.domain.call import CallSpec, MachineRule, Script, ScriptWriter
+from clarion.domain.call import CallSpec, MachineRule, Script
 from clarion.domain.campaign import CampaignSpec
 from clarion.domain.errors import ClarionError
 from clarion.domain.template import Template
+from clarion.domain.versions import version, versions
 from clarion.settings import Account, Provider
 from starter.forecast import Tempo
+from starter.preflight_rows import script_of
 from starter.startable import speaks_by_address
 
 
@@ -49,13 +50,15 @@ class Kept(NamedTuple):
 
     variables: str | None
     own: str | None
+    variant: str | None = None
 
 
 def call_plan(spec: CampaignSpec, account: Account | None, row: Kept | None, pace: Tempo) -> CallPlan | None:
     """Plan the call to a row, with nothing to say where no row can be called; None for other channels."""
     if spec.call is None:
         return None
-    script, text = (Script(), None) if row is None else _sample(spec, spec.call, row)
+    script, text = (Script(), None) if row is None else _sample(version(spec, row.variant), row)
+    notes = (note for said in versions(spec).values() if said.call for note in _unused(said, said.call, account))
     return CallPlan(
         prompt=script.prompt,
         first_message=script.first_message,
@@ -70,17 +73,16 @@ def call_plan(spec: CampaignSpec, account: Account | None, row: Kept | None, pac
         at_once=pace.at_once or 1,
         decided_by="concurrency" if pace.limited_by_lanes else "rate",
         assumed_seconds=pace.lasts,
-        notes=_unused(spec, spec.call, account),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _sample(spec: CampaignSpec, call: CallSpec, row: Kept) -> tuple[Script, str | None]:
-    values: Mapping[str, str] = json.loads(row.variables or "{}")
-    script = ScriptWriter(call).write(values, json.loads(row.own or "{}"))
+def _sample(spec: CampaignSpec, row: Kept) -> tuple[Script, str | None]:
+    script = script_of(spec, row.variables, row.own)
     if spec.fallback is None:
         return script, None
     try:
-        return script, Template.parse(spec.fallback.message).render(values)
+        return script, Template.parse(spec.fallback.message).render(json.loads(row.variables or "{}"))
     except ClarionError:
         return script, None  # this row lacks what the text needs, and would not get it
 

@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from clarion.audience.wording import shortened
 from clarion.domain.campaign import CampaignSpec
 from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
@@ -26,6 +27,8 @@ from starter.times import span, when
 from starter.wiring import has_database, open_store
 
 BETWEEN_UPDATES = 0.2
+LONGEST_SAMPLE = 160
+"""Characters shown of what a variant says."""
 
 
 def run_check(spec: CampaignSpec, settings: Settings, *, show_rows: bool, as_json: bool) -> bool:
@@ -119,6 +122,8 @@ def preflight_view(found: Preflight, now: float) -> RenderableType:
     if found.sample_row is not None:
         title, sample = _sample(found)
         parts += [Panel(sample, title=Text(title, "dim"), title_align="left", border_style="dim", width=76)]
+    if found.variants:
+        parts += [_variants(found), Text()]
     parts.append(_facts(found, now))
     notes = found.call.notes if found.call else found.leads.notes if found.leads else ()
     parts += [Text(note, "dim") for note in notes]
@@ -157,6 +162,17 @@ def _reasons(found: Preflight) -> Table:
         example = f"row {reason.rows[0]}: {reason.example}"
         others = f"\n{some_rows(reason.rows, reason.count)}" if reason.count > 1 else ""
         table.add_row(f"{reason.count:,}", name, Text.assemble(example, (others, "dim")))
+    return table
+
+
+def _variants(found: Preflight) -> Table:
+    """Show what each variant comes to, and the first that somebody would get of it."""
+    table = new_table("variant", "share", "rows", "for example", right=("share", "rows"), whole=("share", "rows"))
+    for plan in found.variants:
+        words = {"prompt": plan.prompt, "agent": plan.agent}
+        said = [plan.sample_text, *(f"{name}: {text}" for name, text in words.items() if text)]
+        example = Text("\n".join(shortened(text, LONGEST_SAMPLE) for text in said if text))
+        table.add_row(Text(plan.name), f"{100 * plan.share:.0f} %", f"{plan.accepted:,}", example)
     return table
 
 

@@ -11,6 +11,7 @@ from clarion.audience.source import open_audience, require_rows
 from clarion.domain.call import CALLERS, CallSpec
 from clarion.domain.campaign import CampaignSpec, Channel, check_start
 from clarion.domain.errors import BadInput
+from clarion.domain.versions import versions
 from clarion.settings import Account, Provider, Settings
 from starter.startable_leads import DOES, accounts_of_leads, what_follows
 
@@ -105,7 +106,19 @@ def _cannot_call(spec: CampaignSpec, call: CallSpec, account: Account) -> list[s
             f'call.provider is {call.provider}, and account "{spec.account}" is with {account.provider}; '
             f"name an account with {call.provider}, or correct call.provider"
         )
-    return [*problems, *_number_problems(spec, call, account), *_script_problems(spec, call, account)]
+    return [*problems, *_number_problems(spec, call, account), *_speech_problems(spec, account)]
+
+
+def _speech_problems(spec: CampaignSpec, account: Account) -> Iterator[str]:
+    """Yield why calls would come to nothing; what is wrong with all variants is told once."""
+    found = {
+        name: list(_script_problems(said, said.call, account)) for name, said in versions(spec).items() if said.call
+    }
+    same = next(iter(found.values()), [])
+    if all(problems == same for problems in found.values()):
+        yield from same
+        return
+    yield from (f'variant "{name}": {problem}' for name, problems in found.items() for problem in problems)
 
 
 def _number_problems(spec: CampaignSpec, call: CallSpec, account: Account) -> Iterator[str]:
