@@ -16,14 +16,16 @@ from clarion.domain.call import ScriptWriter
 from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.errors import BadInput, did_you_mean
 from clarion.domain.template import Template
+from clarion.domain.versions import versions
 from clarion.store.campaigns import Campaign
-from starter import report_calls
+from starter import report_calls, report_variants
 from starter.looking import CallSummaryLine, Looking, TranscriptLine
 from starter.progress import Progress
 from starter.report_calls import LastCalls
 from starter.report_leads import LeadReport
-from starter.report_parts import Cell, Sheet, Written
+from starter.report_parts import FORMULA_STARTS, Cell, Sheet, Written
 from starter.times import iso
+from starter.variants import variant_results
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +53,9 @@ COLUMNS = (
 )
 """Ours come first; the variables of the campaign's text follow, a column each."""
 
+VARIANT = "variant"
+"""The column that tells which variant a target has; only where the campaign has some, after ours."""
+
 OF_TEXTS = frozenset({"segments"})
 """Columns that mean something for texts alone."""
 
@@ -59,9 +64,6 @@ SCRIPT = "script"
 
 OURS = frozenset({"address"})
 """Columns that may begin with a plus sign: numbers in E.164, written by us."""
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A spreadsheet takes a cell that begins so for a formula, in full width too (OWASP, CSV injection)."""
 
 SUFFIXES = (".xlsx", ".csv", ".json")
 NEVER = 1e15
@@ -126,6 +128,10 @@ class Report:
             kept = [SCRIPT if name == "text" else name for name in COLUMNS if name not in OF_TEXTS]
             assessed = [report_calls.PREFIX + name for name in self._fields]
             ours = (*kept, *report_calls.COLUMNS, *assessed)
+        self.variants = variant_results(looking, self._id) if campaign.spec.variants else None
+        """What came of each; None for a campaign that has none."""
+        if self.variants is not None:
+            ours = (*ours, VARIANT)
         names = (name if name not in ours else f"variable_{name}" for name in self._variables)
         self.columns: tuple[str, ...] = (*ours, *names)
 
@@ -156,6 +162,7 @@ class Report:
                 row.provider_reference,
                 row.text,
                 *(last_calls.cells(row.position) if of_calls else []),
+                *([row.variant] if self.variants is not None else []),
                 *(variables.get(name) for name in self._variables),
             ]
 
@@ -170,9 +177,11 @@ class Report:
             yield {name: cell for name, cell in zip(self.columns, cells, strict=True) if cell is not None}
 
     def figures(self) -> Iterator[tuple[str, str]]:
-        """Yield what the calls came to."""
+        """Yield what the calls came to, and the variants."""
         if self.calls is not None:
             yield "calls", self.calls.model_dump_json()
+        if self.variants is not None:
+            yield "variants", self.variants.model_dump_json()
 
     def lists(self) -> Iterator[tuple[str, Iterator[str]]]:
         """Yield what was said in the calls."""
@@ -180,10 +189,12 @@ class Report:
             yield "transcripts", (call.model_dump_json() for call in self.transcripts())
 
     def sheets(self) -> Iterator[Sheet]:
-        """Yield the summary, that of the calls, the rows and who said what."""
+        """Yield the summary, that of the calls, the variants, the rows and who said what."""
         yield Sheet("Summary", None, self.summary())
         if self.calls is not None:
             yield Sheet("Calls", None, report_calls.sums(self.calls))
+        if self.variants is not None:
+            yield Sheet("Variants", report_variants.COLUMNS, report_variants.rows(self.variants))
         yield Sheet("Targets", self.columns, self.rows(), is_result=True)
         if self.calls is not None:
             yield Sheet("Transcripts", report_calls.TURN_COLUMNS, report_calls.turns(self.transcripts()))
@@ -209,6 +220,8 @@ class Report:
             yield f"books: {state}", n
         for outcome, n in progress.outcomes.items():
             yield f"outcome: {outcome}", n
+        if self.variants is not None:
+            yield "variants", self.variants.verdict
 
     def _cost(self, position: int, attempts: int, last: int | None) -> float:
         """Add up all attempts; the row itself knows the last one's cost alone."""
@@ -221,10 +234,14 @@ class Report:
 
 
 def _variables(spec: CampaignSpec) -> list[str]:
-    """Return the variables that the campaign's texts mention."""
-    if spec.call is not None:
-        return sorted(ScriptWriter(spec.call).variables)
-    return sorted(Template.parse(spec.message).variables) if spec.message else []
+    """Return the variables that the campaign's texts mention, whatever their variant."""
+    found: set[str] = set()
+    for said in versions(spec).values():
+        if said.call is not None:
+            found |= ScriptWriter(said.call).variables
+        elif said.message:
+            found |= Template.parse(said.message).variables
+    return sorted(found)
 
 
 def harmless(column: str, value: Cell, ours: frozenset[str] = OURS) -> Cell:

@@ -10,6 +10,9 @@ from starter.progress import Progress
 
 Cell: TypeAlias = str | int | float | None
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet takes a cell that begins so for a formula, in full width too (OWASP, CSV injection)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -13,12 +14,14 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
+from starter.report_parts import FORMULA_STARTS, Sheet, Written
 from starter.report_parts import Cell as Value
-from starter.report_parts import Sheet, Written
 
 ROWS_PER_SHEET = 1_048_575
 """What a sheet holds below its header."""
 LONGEST_CELL = 32_767
+_NUMBER = re.compile(r"[+-]?[0-9 ().-]+")
+"""Phone numbers and numbers: whatever a spreadsheet reads them as, it runs nothing, and people copy them."""
 WIDTHS = {"address": 17, "detail": 50, "text": 50, "provider_reference": 36, "summary": 50, "transcript": 60}
 MOMENT_WIDTH, USUAL_WIDTH = 26, 14
 
@@ -77,7 +80,9 @@ def _cell(sheet: WriteOnlyWorksheet, value: Value) -> Value | Cell:
     if not isinstance(value, str):
         return value
     text = _clean(value)
-    return _text(sheet, text) if text.startswith("=") or text in ERROR_CODES else text
+    if text.startswith(FORMULA_STARTS) and not _NUMBER.fullmatch(text):
+        return _quoted(sheet, text)
+    return _text(sheet, text) if text in ERROR_CODES else text
 
 
 def _clean(text: str) -> str:
@@ -87,6 +92,13 @@ def _clean(text: str) -> str:
 def _text(sheet: WriteOnlyWorksheet, text: str) -> Cell:
     cell = WriteOnlyCell(sheet, text)
     cell.data_type = "s"
+    return cell
+
+
+def _quoted(sheet: WriteOnlyWorksheet, text: str) -> Cell:
+    """Return a text that stays one when somebody edits its cell, where a spreadsheet would else read it anew."""
+    cell = _text(sheet, text)
+    cell.quotePrefix = True
     return cell
 
 

@@ -94,6 +94,15 @@ def test_a_workbook_holds_the_rows_as_text_and_no_formula(finished: Place) -> No
     assert not any(b"<f>" in sheet for sheet in sheets)
 
 
+def test_a_text_stays_one_when_its_cell_is_edited_in_a_spreadsheet(finished: Place) -> None:
+    finished.clarion("report", "spring", "--out", "r.xlsx")
+    sheet = load_workbook(finished.folder / "r.xlsx")["Targets"]
+    quoted = [sheet.cell(row, sheet.max_column).quotePrefix for row in (2, 3, 4)]
+    assert [bool(one) for one in quoted] == [True, True, False]  # the last one is a number
+    address = sheet.cell(2, COLUMNS.index("address") + 1)
+    assert (address.value, address.data_type, bool(address.quotePrefix)) == ("+14155552001", "s", False)
+
+
 def test_a_workbook_sums_up_the_books(finished: Place) -> None:
     finished.clarion("report", "spring", "--out", "r.xlsx")
     book = load_workbook(finished.folder / "r.xlsx", read_only=True)
