@@ -154,7 +154,7 @@ class CampaignSpec(Part):
     start_at: Instant | None = None
     schedule: Annotated[Schedule | None, Field(description="a group with the keys cron and time_zone")] = None
     """When campaigns like this one begin, again and again; the campaign itself is then their template."""
-    budget: Annotated[Annotated[Amount, Field(gt=0)] | None, Field(description="an amount greater than 0")] = None
+    budget: Annotated[Annotated[Amount, Field(gt=0, le=1e9)] | None, Field(description="an amount greater than 0")] = None
     """In the currency of the account; when it is spent, the campaign pauses."""
     validity: Annotated[
         Annotated[Duration, Field(gt=0)] | None, Field(description='a length of time such as "2d", more than 0')

@@ -53,7 +53,7 @@ def _validate(value: object) -> float:
         raise refusal(str(problem)) from None
 
 
-Duration = Annotated[float, BeforeValidator(_validate)]
+Duration = Annotated[float, BeforeValidator(_validate, json_schema_input_type=float | str)]
 """A pydantic field in seconds that also takes "30m", "1h30m", "45s" or "2d"."""
 
 

@@ -48,5 +48,6 @@ def _instant(value: object) -> object:
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Count = Annotated[int, BeforeValidator(_number)]
 Amount = Annotated[float, BeforeValidator(_number)]
-Rate = Annotated[Annotated[Amount, Field(gt=0)] | None, Field(description="a number greater than 0")]
+Rate = Annotated[Annotated[Amount, Field(ge=1e-6, le=1e6)] | None, Field(description="a number greater than 0")]
+"""Contacts in a span of time; beyond these bounds are mistakes, and numbers that no database keeps."""
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from sqlalchemy import ColumnElement, and_, delete, select, update
 
@@ -14,6 +15,14 @@ KEPT = 24 * 3600.0
 """Seconds for which an answer is remembered."""
 GIVEN_UP = 120.0
 """Seconds after which a request without an answer is taken for one whose process has died."""
+
+
+class Beginning(Enum):
+    """How a request begins that has no answer yet."""
+
+    FIRST = auto()
+    AGAIN = auto()
+    """Another process had begun with it and died, nobody knows where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class Replies:
         """Work on ``database``."""
         self._database = database
 
-    def begin(self, tenant: str, key: str, fingerprint: str, now: float) -> Reply | None:
+    def begin(self, tenant: str, key: str, fingerprint: str, now: float) -> Reply | Beginning:
         """Note that a request is worked on; return what it was answered, if that has happened already.
 
         ``fingerprint`` is of what is asked. Raises BadInput when the key was used for something else, Conflict while
@@ -43,7 +52,7 @@ class Replies:
             connection.execute(delete(replies).where(replies.c.at < now - KEPT))
             new = insert_into(replies, connection.dialect.name).values(row).on_conflict_do_nothing()
             if connection.execute(new.returning(replies.c.key)).scalar() is not None:
-                return None
+                return Beginning.FIRST
             found = connection.execute(select(replies).where(this).with_for_update()).one()
             if found.fingerprint != fingerprint:
                 raise BadInput(f'Idempotency-Key "{key}" was used for another request; give each request its own key')
@@ -52,7 +61,7 @@ class Replies:
             if found.at > now - GIVEN_UP:
                 raise Conflict("the same request is being worked on; ask again in a moment, with the same key")
             connection.execute(update(replies).where(this).values(at=now))
-            return None
+            return Beginning.AGAIN
 
     def finish(self, tenant: str, key: str, reply: Reply) -> None:
         """Remember an answer."""

@@ -7,20 +7,40 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from starter.live import Live
-from starter.rest import accounts, contacts, events, keys, looking, optouts, reports
+from starter.rest import (
+    accounts,
+    analytics,
+    campaigns,
+    contacts,
+    events,
+    hooks,
+    keys,
+    looking,
+    optouts,
+    reports,
+    schedules,
+    steering,
+    templates,
+)
 from starter.rest.bodies import MEGABYTE, Bodies
 from starter.rest.problems import MEDIA_TYPE, Problem, tell_problems
 from starter.wiring import Installation
 
 VERSION = "1"
 ROUTERS: tuple[APIRouter, ...] = (
+    campaigns.router,
+    steering.router,
     events.router,
     contacts.router,
     looking.router,
+    analytics.router,
     reports.router,
     optouts.router,
     accounts.router,
+    templates.router,
+    schedules.router,
     keys.router,
+    hooks.router,
 )
 """In the order of the description."""
 REFUSALS = (400, 401, 403, 404, 409, 413, 422, 503)
@@ -33,6 +53,7 @@ def rest_app(installation: Installation, live: Live | None = None) -> FastAPI:
         version=VERSION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         responses={status: {"model": Problem, "description": "Refused"} for status in REFUSALS},
     )
     app.state.installation = installation
