@@ -18,7 +18,7 @@ from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.store import Store
 from starter.campaigns import checked_id, new_id
-from starter.drafts import Drafts
+from starter.drafts import Contact, Drafts
 from starter.startable import account_problems, check_audience, check_words
 
 
@@ -118,6 +118,29 @@ class Templates:
         ref = await asyncio.to_thread(self.store.cloning.copy, template.ref, made, words, now, files=audience is None)
         if audience is not None:
             await asyncio.to_thread(self.store.files.keep, ref.key, audience, name)
+        campaigns = self.drafts.campaigns
+        return await campaigns.find(made) if draft else await campaigns.launch(made)
+
+    async def start_with(
+        self,
+        template_id: str,
+        contacts: Sequence[Contact],
+        *,
+        campaign_id: str | None = None,
+        draft: bool = False,
+    ) -> Campaign:
+        """Start a campaign like the template over these contacts, or make a draft of it. Raises as ``start`` does."""
+        template, now = await self._find(template_id), time.time()
+        made = checked_id(campaign_id or new_id(template.name))
+        words = spec_of_clone(template_id, template.spec, now)
+        if not draft:
+            await self.drafts.campaigns.connect()
+        ref = await asyncio.to_thread(self.store.cloning.copy, template.ref, made, words, now, files=False)
+        try:
+            await self.drafts.add(made, contacts)
+        except BaseException:
+            await asyncio.to_thread(self.store.campaigns.delete_draft, ref)
+            raise
         campaigns = self.drafts.campaigns
         return await campaigns.find(made) if draft else await campaigns.launch(made)
 

@@ -26,6 +26,9 @@ from clarion.domain.window import WEEK, nearest_zone, valid_zone
 SOON = 10.0
 """Seconds; Temporal cannot catch up on less."""
 
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+"""Of what `until` may say; Temporal's calendars end there, too."""
+
 HORIZON_DAYS = 8 * 366 + 2
 """29 February comes at least once in so many days."""
 
@@ -165,6 +168,13 @@ class Schedule(Part):
         if not valid_zone(name):
             raise refusal(f'"{name}" is not a time zone{nearest_zone(name)}; give a name such as "Europe/Berlin"')
         return name
+
+    @field_validator("until")
+    @classmethod
+    def _conceivable(cls, until: datetime | None) -> datetime | None:
+        if until is not None and not FIRST_YEAR <= until.year <= LAST_YEAR:
+            raise refusal(f"{until.isoformat()} is too far away; leave until out for a schedule without an end")
+        return until
 
     @property
     def calendar(self) -> Calendar:
