@@ -107,9 +107,10 @@ class Templates:
                 raise NotFound(message)
             spec = parsed_spec(posting.campaigns[template.key].spec)
             name = campaign_of(template.campaign_id, at)
-            if (known := _there(connection, template, name)) is not None:
-                return known
-            if reason := _obstacle(connection, template.key, spec, at, accounts, now):
+            taken_by, known = _there(connection, template, name)
+            if known is not None:
+                return Fired(known)
+            if reason := taken_by or _obstacle(connection, template.key, spec, at, accounts, now):
                 posting.event(template.key, None, NOT_FIRED, f"{moment_of(at)}: {reason}")
                 posting.flush()
                 return Fired(None, reason)
@@ -129,15 +130,15 @@ def moment_of(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _there(connection: Connection, template: CampaignRef, name: str) -> Fired | None:
-    """Find the campaign of a moment, if somebody has made it already; another one may have its id."""
+def _there(connection: Connection, template: CampaignRef, name: str) -> tuple[str, CampaignRef | None]:
+    """Find the campaign of a moment, if it has been made already; or say that another one has its id."""
     this = (campaigns.c.tenant == template.tenant) & (campaigns.c.campaign_id == name)
     row = connection.execute(select(campaigns.c.key, campaigns.c.origin_key).where(this)).one_or_none()
     if row is None:
-        return None
+        return "", None
     if row.origin_key != template.key:
-        return Fired(None, f'its id "{name}" belongs to another campaign')
-    return Fired(CampaignRef(tenant=template.tenant, campaign_id=name, key=row.key))
+        return f'its id "{name}" belongs to another campaign', None
+    return "", CampaignRef(tenant=template.tenant, campaign_id=name, key=row.key)
 
 
 def _obstacle(
