@@ -10,14 +10,13 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clarion.contracts import Pacing
-from clarion.domain.campaign import CampaignStatus
+from clarion.domain.campaign import MOST_MONEY, CampaignStatus
 from clarion.domain.errors import BadInput, Conflict
 from clarion.domain.fields import Amount, Count, Rate, Word
 from clarion.domain.problems import sentences
 from clarion.store.campaigns import Campaign
 from starter.drafts import Drafts
 
-MOST_MONEY = 1e9
 
 class RunningLimits(BaseModel):
     """Limits that can change while a campaign runs; what is left out, or null, stays as it is."""

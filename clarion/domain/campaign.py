@@ -31,6 +31,10 @@ LATE_START = 60.0
 """Seconds a start time may lie in the past, as a file is written before it is read."""
 
 
+MOST_MONEY = 1e9
+"""Budget: what is beyond is a mistake, and soon no number that the database keeps."""
+
+
 class Channel(StrEnum):
     """How people are contacted."""
 
@@ -154,7 +158,9 @@ class CampaignSpec(Part):
     start_at: Instant | None = None
     schedule: Annotated[Schedule | None, Field(description="a group with the keys cron and time_zone")] = None
     """When campaigns like this one begin, again and again; the campaign itself is then their template."""
-    budget: Annotated[Annotated[Amount, Field(gt=0, le=1e9)] | None, Field(description="an amount greater than 0")] = None
+    budget: Annotated[
+        Annotated[Amount, Field(gt=0, le=MOST_MONEY)] | None, Field(description="an amount greater than 0")
+    ] = None
     """In the currency of the account; when it is spent, the campaign pauses."""
     validity: Annotated[
         Annotated[Duration, Field(gt=0)] | None, Field(description='a length of time such as "2d", more than 0')

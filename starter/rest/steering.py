@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from clarion.contracts import Pacing, Reply
-from clarion.domain.campaign import CampaignStatus
+from clarion.domain.campaign import MOST_MONEY, CampaignStatus
 from clarion.domain.target import Outcome
-from starter.changing import MOST_MONEY, RunningLimits
+from starter.changing import RunningLimits
 from starter.cloning import clone
 from starter.drafts import NAMED, Checked
 from starter.looking import View
