@@ -13,6 +13,7 @@ from starter.dashboard.door import add_dashboard, dashboard_open
 from starter.live import Live
 from starter.mcp_door import PATH as MCP
 from starter.mcp_door import McpDoor
+from starter.older_door import add_older
 from starter.rest.app import rest_app
 from starter.wiring import Installation
 
@@ -25,6 +26,7 @@ def add_doors(app: FastAPI, installation: Installation) -> None:
     add_codec(app, installation)
     app.state.mcp = McpDoor(installation)
     app.router.routes.append(Route(MCP, app.state.mcp))
+    add_older(app, installation, app.state.live)
     add_dashboard(app, installation)
 
 
