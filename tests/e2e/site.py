@@ -40,6 +40,7 @@ QUICK = {
     "CLARION_UNKNOWN_GRACE": "1",
     "CLARION_HEARTBEAT_TIMEOUT": "3",
     "CLARION_HEARTBEAT_INTERVAL": "0.5",
+    "CLARION_HOOKS_TO_PRIVATE": "true",
 }
 """Unknown outcomes and dead workers are noticed sooner than in earnest."""
 
