@@ -67,6 +67,8 @@ class TargetLine(View):
     tries: int
     segments: int
     time_zone: str | None
+    variant: str | None = None
+    """Which of the campaign's variants it gets."""
     provider_reference: str | None = None
     provider_status: str | None = None
     provider_code: str | None = None
