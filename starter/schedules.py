@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from clarion.contracts import Firing, FiringReport
 from clarion.domain.campaign import CampaignSpec, check_start
 from clarion.domain.errors import BadInput, Conflict, NotFound, Unreachable
-from clarion.domain.schedule import Schedule, next_firings
+from clarion.domain.schedule import Schedule, comes_again, next_firings
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.store import Store
@@ -161,7 +161,7 @@ class Schedules:
                 id=f"{temporal_id(campaign.ref)}-{moment}",
                 task_queue=self.settings.task_queue,
                 static_summary=f"{campaign.name} · by hand",
-                search_attributes=attributes(campaign),
+                search_attributes=attributes(campaign.ref, campaign.name),
             )
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await handle.result()
@@ -184,8 +184,8 @@ class Schedules:
         try:
             await client.create_schedule(
                 temporal_id(campaign.ref),
-                in_temporal(campaign, schedule, self.settings.task_queue),
-                search_attributes=attributes(campaign),
+                in_temporal(campaign.ref, campaign.name, schedule, self.settings.task_queue),
+                search_attributes=attributes(campaign.ref, campaign.name),
             )
         except temporal.ScheduleAlreadyRunningError:
             message = f'Temporal has a schedule "{name}" already; remove it with `clarion schedule remove {name}`'
@@ -223,7 +223,8 @@ class Schedules:
         except Unreachable as error:
             return _Standing(State.UNKNOWN, str(error), tuple(next_firings(schedule, time.time(), SHOWN)))
         state = found.schedule.state
-        coming = tuple(at.timestamp() for at in found.info.next_action_times[:SHOWN])
+        named = (at.timestamp() for at in found.info.next_action_times)
+        coming = tuple(at for at in named if not comes_again(schedule, at))[:SHOWN]
         if state.paused:
             return _Standing(State.PAUSED, state.note or "", coming)
         return _Standing(State.ACTIVE if coming else State.ENDED, next=coming)

@@ -197,6 +197,26 @@ def next_firings(schedule: Schedule, now: float, count: int = 5) -> list[float]:
     return list(itertools.islice(coming, count))
 
 
+def comes_again(schedule: Schedule, at: float) -> bool:
+    """Say whether Temporal names a moment (epoch seconds) only because the clocks went back since the one before.
+
+    Measured with 1.32: what is due once in the hour that comes twice, or east of Greenwich in the one before it, is due
+    again an hour later. Nobody is to be contacted twice for that.
+    """
+    zone, hour = ZoneInfo(schedule.time_zone), timedelta(hours=1)
+    wall = datetime.fromtimestamp(at, zone)
+    went_back = _offset(zone, wall - 2 * hour) > _offset(zone, wall + 2 * hour)
+    if not went_back or _is_moment(schedule, at) or not _is_moment(schedule, at - hour.total_seconds()):
+        return False
+    # Where the following hour is due as well, this is all that Temporal names of it.
+    calendar = schedule.calendar
+    return bool(wall.fold) or wall.hour not in calendar.hours or wall.minute not in calendar.minutes
+
+
+def _is_moment(schedule: Schedule, at: float) -> bool:
+    return next(_moments(schedule, at - 1), None) == at
+
+
 def _moments(schedule: Schedule, now: float) -> Iterator[float]:
     """Yield moments as Temporal finds them: none in an hour that clocks jump over, one in an hour that comes twice."""
     calendar, zone = schedule.calendar, ZoneInfo(schedule.time_zone)

@@ -12,7 +12,7 @@ from clarion.contracts import CampaignRef
 from clarion.domain.campaign import CampaignSpec, CampaignStatus
 from clarion.domain.cloning import spec_of_clone
 from clarion.domain.errors import Conflict, NotFound
-from clarion.domain.schedule import Overlap
+from clarion.domain.schedule import Overlap, comes_again
 from clarion.store.cloning import copy_files
 from clarion.store.creating import Origin, add_campaign, id_taken
 from clarion.store.database import Database
@@ -145,6 +145,8 @@ def _obstacle(
     connection: Connection, key: int, spec: CampaignSpec, at: float, accounts: Collection[str], now: float
 ) -> str:
     """Say why no campaign can begin, or nothing."""
+    if spec.schedule is not None and comes_again(spec.schedule, at):
+        return "the clocks have gone back, and its campaign has begun an hour ago"
     if spec.schedule is not None and now - at > spec.schedule.catch_up:
         return f"nobody could start it within {spec.schedule.catch_up:g} s; it was {now - at:.0f} s late"
     if missing := sorted(set(_accounts_of(spec)) - set(accounts)):

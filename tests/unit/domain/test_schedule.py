@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clarion.domain.campaign import CampaignSpec, parse_spec
 from clarion.domain.cloning import spec_of_clone
 from clarion.domain.errors import BadInput, Conflict
-from clarion.domain.schedule import Overlap, Schedule, next_firings
+from clarion.domain.schedule import Overlap, Schedule, comes_again, next_firings
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC).timestamp()
 
@@ -115,6 +115,22 @@ def test_clocks_that_change() -> None:
         "Sun 07 Nov 2027 01:30 -0400",
         "Mon 08 Nov 2027 01:30 -0500",
     ]
+
+
+def test_nothing_begins_twice_when_clocks_go_back() -> None:
+    for zone, day, cron in (
+        ("Europe/Berlin", "2027-10-31", "30 1 * * *"),
+        ("America/New_York", "2027-11-07", "30 1 * * *"),
+    ):
+        schedule = Schedule(cron=cron, time_zone=zone)
+        first = datetime.fromisoformat(f"{day}T01:30").replace(tzinfo=ZoneInfo(zone)).timestamp()
+        assert not comes_again(schedule, first)
+        assert comes_again(schedule, first + 3_600)
+        assert not comes_again(schedule, first + 3_601)
+    berlin = Schedule(cron="30 2 * * *", time_zone="Europe/Berlin")
+    assert not comes_again(berlin, datetime(2027, 10, 31, 1, 30, tzinfo=UTC).timestamp())
+    hourly = Schedule(cron="0 * * * *", time_zone="UTC")
+    assert not comes_again(hourly, NOW)
 
 
 def test_the_end() -> None:
