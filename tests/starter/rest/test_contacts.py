@@ -14,6 +14,7 @@ from openpyxl import Workbook
 from clarion.domain.rights import Rights
 from tests.starter.installation import DELIVERED
 from tests.starter.rest.doorway import NORTH, Doorway, people
+from tests.starter.rest.leafing import everything
 from tests.starter.rest.stage import ANN, HEAD, draft, imported, mixed, rows
 
 CSV = "first_name,phone\nAnn,+14155552000\nBob,12\n"
@@ -30,20 +31,6 @@ def workbook(*lines: list[str]) -> bytes:
 
 def form(content: bytes | str, name: str = "people.csv") -> Mapping[str, tuple[str, bytes]]:
     return {"file": (name, content.encode() if isinstance(content, str) else content)}
-
-
-async def everything(client: httpx.AsyncClient, path: str, **query: str | int) -> list[dict[str, object]]:
-    """Leaf through a list to its end."""
-    found: list[dict[str, object]] = []
-    cursor: str | None = None
-    while True:
-        answer = await client.get(path, params=query | ({"cursor": cursor} if cursor else {}))
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        found += page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return found
 
 
 async def test_json_contacts_of_a_draft_are_kept_and_shown_with_what_is_wrong(
