@@ -104,21 +104,24 @@ def _stocks(connection: Connection) -> list[Stock]:
     c = campaigns.c
     kind = (c.tenant, c.channel, books.c.state, books.c.outcome)
     query = select(*kind, func.sum(books.c.n)).join(books, books.c.campaign_key == c.key).group_by(*kind)
-    return [Stock(*row[:4], int(row[4])) for row in connection.execute(query.where(c.template.is_(False)))]
+    found = connection.execute(query.where(c.template.is_(False)))
+    return [Stock(tenant, channel, state, outcome, int(n)) for tenant, channel, state, outcome, n in found]
 
 
 def _standings(connection: Connection) -> list[Standing]:
     c = campaigns.c
     kind = (c.tenant, c.channel, c.status)
     query = select(*kind, func.count()).where(c.template.is_(False)).group_by(*kind)
-    return [Standing(*row[:3], int(row[3])) for row in connection.execute(query)]
+    found = connection.execute(query)
+    return [Standing(tenant, channel, status, int(n)) for tenant, channel, status, n in found]
 
 
 def _contacts(connection: Connection) -> list[Contacts]:
     c = campaigns.c
     kind = (c.tenant, c.account, c.channel)
     query = select(*kind, func.sum(ticks.c.contacted)).join(ticks, ticks.c.campaign_key == c.key).group_by(*kind)
-    return [Contacts(*row[:3], int(row[3])) for row in connection.execute(query)]
+    found = connection.execute(query)
+    return [Contacts(tenant, account, channel, int(n)) for tenant, account, channel, n in found]
 
 
 def _flows(connection: Connection, now: float) -> list[Flow]:

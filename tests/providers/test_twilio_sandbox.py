@@ -235,8 +235,8 @@ class Post:
         return self.kept
 
 
-async def nothing_to_check() -> None:
-    pass
+async def nothing_to_check() -> dict[str, str]:
+    return {}
 
 
 @contextlib.asynccontextmanager
