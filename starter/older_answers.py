@@ -31,6 +31,12 @@ TARGET_WORDS = {
     TargetState.SKIPPED: "failed",
     TargetState.CANCELLED: "failed",
 }
+CONTACT_WORDS = TARGET_WORDS | {
+    TargetState.WAITING: "queued",
+    TargetState.ACTIVE: "calling",
+    TargetState.UNKNOWN: "calling",
+}
+"""A contact's status in bulk campaigns, which also know `voicemail`."""
 SPEAKERS = {Speaker.AGENT: "assistant", Speaker.PERSON: "user", Speaker.OTHER: "system"}
 
 
@@ -178,6 +184,18 @@ def bulk_progress(progress: Progress) -> Json:
         "delayed": books.waiting,
     }
     return {"campaign": found, "queue": queue}
+
+
+def contact(target: TargetLine) -> Json:
+    """A contact of a bulk campaign."""
+    word = "voicemail" if target.outcome == "voicemail" else CONTACT_WORDS[target.state]
+    return {
+        "phoneNumber": target.address,
+        "status": word,
+        "retryCount": max(0, target.tries - 1),
+        "nextAttemptAt": iso(target.due_at),
+        "failureReason": target.detail if word == "failed" else None,
+    }
 
 
 def operation(kind: str, campaign: Campaign, progress: Progress, targets: Iterable[TargetLine]) -> Json:

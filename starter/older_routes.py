@@ -32,6 +32,7 @@ from starter.older_shapes import (
     BatchCreate,
     BatchSmsRequest,
     CampaignBody,
+    CampaignChanges,
     CampaignContacts,
     Contact,
     StartRequest,
@@ -142,6 +143,14 @@ async def get_bulk(caller: Reader, campaign_id: CampaignId) -> Json:
     return await _bulk(caller, campaign_id)
 
 
+@router.patch("/older/api/v1/campaigns/{campaign_id}")
+async def change_bulk(caller: Operator, campaign_id: CampaignId, body: CampaignChanges) -> Json:
+    """Change what a draft says."""
+    now = await _bulk(caller, campaign_id)
+    await caller.clarion.drafts.update(campaign_id, body.rules_after(now))
+    return await _bulk(caller, campaign_id)
+
+
 @router.delete("/older/api/v1/campaigns/{campaign_id}")
 async def delete_bulk(caller: Operator, campaign_id: CampaignId) -> Json:
     """Delete a draft, or a campaign that has ended."""
@@ -154,6 +163,13 @@ async def add_contacts(caller: Operator, campaign_id: CampaignId, body: Campaign
     """Add contacts."""
     await caller.clarion.drafts.add(campaign_id, [one.contact for one in body.contacts])
     return {"success": True, "added": len(body.contacts)}
+
+
+@router.get("/older/api/v1/campaigns/{campaign_id}/contacts")
+async def list_contacts(caller: Reader, campaign_id: CampaignId, limit: Limit = 100) -> list[Json]:
+    """List contacts, from the moment on that the campaign was started."""
+    targets = caller.clarion.looking.targets(campaign_id)
+    return await asyncio.to_thread(lambda: [answers.contact(target) for target in islice(targets, limit)])
 
 
 @router.get("/older/api/v1/campaigns/{campaign_id}/calls")

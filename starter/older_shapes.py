@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from clarion.domain.campaign import CampaignSpec, CampaignStatus
 from clarion.domain.errors import BadInput
+from clarion.domain.problems import sentences
 from starter.drafts import parse_uploaded
 
 MOST = 10_000
@@ -173,6 +174,26 @@ class CampaignBody(Older):
             },
             (),
         )
+
+
+class CampaignChanges(Older):
+    """What is to change of a bulk campaign."""
+
+    name: Name | None = None
+    agent_id: Name | None = None
+    phone_id: Name | None = None
+    settings: dict[str, bool | float | str] = {}
+
+    def rules_after(self, now: Mapping[str, object]) -> dict[str, object]:
+        """Return what it says then, as keys of ours; ``now`` is how it looks to their clients. Raises BadInput."""
+        old = now["settings"] if isinstance(now["settings"], dict) else {}
+        given = self.model_dump(by_alias=True, exclude_none=True) | {"settings": {**old, **self.settings}}
+        try:
+            spec = CampaignBody.model_validate({**now, **given}).spec
+        except ValidationError as error:
+            raise BadInput(sentences(error, CampaignBody)) from None
+        kept = {"name", "account", "call", "limits", "retry"}
+        return spec.model_dump(mode="json", by_alias=True, include=kept, exclude_none=True)
 
 
 class CampaignContact(Older):

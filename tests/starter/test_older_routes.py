@@ -143,6 +143,13 @@ async def test_a_bulk_campaign_is_built_up(door: Doorway, north: Client) -> None
     }
     assert "totalContacts" in await north.ask("GET", f"{path}/stats")
     assert [one["id"] for one in await north.ask("GET", "/older/api/v1/campaigns")] == [made["id"]]
+    changed = await north.ask("PATCH", path, {"name": "Q2", "settings": {"concurrentCallsLimit": 7}})
+    assert (changed["name"], changed["settings"]["concurrentCallsLimit"], changed["agentId"]) == ("Q2", 7, "agent123")
+    assert (
+        "concurrentCallsLimit is 70"
+        in (await north.ask("PATCH", path, {"settings": {"concurrentCallsLimit": 70}}, status=422))["detail"]
+    )
+    assert await north.ask("GET", f"{path}/contacts") == []
     assert "Temporal" in (await north.ask("POST", f"{path}/start", status=503))["detail"]
     assert (await north.ask("POST", f"{path}/cancel"))["status"] == "cancelled"
     await north.ask("POST", f"{path}/explode", status=422)
