@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.domain.campaign import Channel
-from clarion.domain.errors import BadInput
+from clarion.domain.errors import BadInput, did_you_mean
 from starter.cli_frame import CampaignId, Json, looking, out, print_json
+
+if TYPE_CHECKING:
+    from clarion.domain.campaign import Channel
+
+
+CHANNELS = "sms, call or lead_analysis"
 
 
 def variants(campaign_id: CampaignId, as_json: Json = False) -> None:
@@ -27,7 +32,7 @@ def variants(campaign_id: CampaignId, as_json: Json = False) -> None:
 
 def analytics(
     days: Annotated[int, typer.Option(help="Today and the days before it.", min=1)] = 30,
-    channel: Annotated[Channel | None, typer.Option(help="Only campaigns of this channel.")] = None,
+    channel: Annotated[str | None, typer.Option(help=f"Only campaigns of this channel: {CHANNELS}.")] = None,
     account: Annotated[str | None, typer.Option(help="Only campaigns of this account.")] = None,
     time_zone: Annotated[str, typer.Option(help="Whose hours and days are meant, such as Europe/Berlin.")] = "UTC",
     as_json: Json = False,
@@ -38,7 +43,7 @@ def analytics(
 
     if days > MOST_DAYS:
         raise BadInput(f"--days is {days}; give a whole number from 1 to {MOST_DAYS}")
-    asked = Asked(days=days, channel=channel, account=account, time_zone=time_zone)
+    asked = Asked(days=days, channel=_channel(channel), account=account, time_zone=time_zone)
     with looking() as look:
         found = found_in(look, asked)
     if as_json:
@@ -47,3 +52,11 @@ def analytics(
     from starter.analytics_tables import analytics_view
 
     out().print(analytics_view(found))
+
+
+def _channel(name: str | None) -> Channel | None:
+    from clarion.domain.campaign import Channel
+
+    if name is None or name in set(Channel):
+        return None if name is None else Channel(name)
+    raise BadInput(f'--channel is "{name}"{did_you_mean(name, list(Channel))}; give {CHANNELS}')

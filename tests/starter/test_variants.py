@@ -86,7 +86,7 @@ def test_a_variant_in_which_nobody_would_speak_is_told(place: Place, monkeypatch
     monkeypatch.setenv("CLARION_ACCOUNTS__VOICE__FROM_NUMBER", "+15005550007")
     place.audience(rows())
     variants = [{"name": "a", "first_message": "Hi"}, {"name": "b", "prompt": "Be kind"}]
-    keys = {"channel": "call", "account": "voice", "call": {}, "message": None}
+    keys: dict[str, object] = {"channel": "call", "account": "voice", "call": {}, "message": None}
     found = checked(place, **keys, variants=variants)
     assert len(found.problems) == 1
     assert found.problems[0].startswith('variant "b": nobody would speak')
