@@ -46,6 +46,17 @@ def bar(share: float, kind: str = "accent") -> Markup:
     return _drawing("bar", 10, [_rect(0, 0, wide, 10, f"s-{kind}", "")], "")
 
 
+def interval(low: float | None, high: float | None, rate: float | None) -> Markup:
+    """Draw where a share lies: what it was, and how far chance may have moved it (all from 0 to 1)."""
+    if low is None or high is None or rate is None:
+        return _drawing("interval", 10, [], "not known yet")
+    pieces = [
+        _rect(WIDE * low, 0, max(WIDE * (high - low), 4.0), 10, "s-range", ""),
+        _rect(max(WIDE * rate - 5, 0), 0, 10, 10, "s-accent", ""),
+    ]
+    return _drawing("interval", 10, pieces, f"{rate:.1%}, between {low:.1%} and {high:.1%}")
+
+
 def area(values: Sequence[float], said: str) -> Markup:
     """Draw a row of values, evenly spaced, as a line with the area below it."""
     most = max(values, default=0.0) or 1.0

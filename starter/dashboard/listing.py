@@ -10,9 +10,9 @@ from fastapi.responses import Response
 
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
-from starter.dashboard.queries import Wanted, campaigns_listed
+from clarion.store.choosing import Choice
 from starter.dashboard.rendering import fragment, page
-from starter.dashboard.sights import sights_of
+from starter.dashboard.sights import listed, sights_of
 from starter.dashboard.visitors import Reader, Visitor
 
 router = APIRouter()
@@ -52,33 +52,35 @@ async def rows(
     return fragment("campaigns_rows.html", **await _shown(request, visitor, _wanted(status, channel, q, before)))
 
 
-async def _shown(request: Request, visitor: Visitor, wanted: Wanted) -> dict[str, object]:
+async def _shown(request: Request, visitor: Visitor, wanted: Choice) -> dict[str, object]:
     tenant, store = visitor.tenant, visitor.clarion.store
     lists = sights_of(request).lists
-    found = await lists.get((tenant, wanted), lambda: campaigns_listed(store, tenant, wanted, SIZE + 1))
-    chosen = {"status": wanted.status, "channel": wanted.channel, "q": wanted.search}
+    found = await lists.get((tenant, wanted), lambda: listed(store, tenant, wanted, SIZE + 1))
+    status = next(iter(wanted.statuses), None)
+    chosen = {"status": status, "channel": wanted.channel, "q": wanted.search}
     query = {name: value for name, value in chosen.items() if value}
     here = query | ({"before": wanted.before} if wanted.before else {})
     shown = found[:SIZE]
     return {
         "campaigns": shown,
         "wanted": wanted,
+        "status": status,
         "statuses": list(CampaignStatus),
         "channels": list(Channel),
         "here": urlencode(here),
-        "older": urlencode(query | {"before": shown[-1].key}) if len(found) > SIZE else None,
+        "older": urlencode(query | {"before": shown[-1].campaign.ref.key}) if len(found) > SIZE else None,
         "filtered": bool(here),
         "operates": visitor.operates,
     }
 
 
-def _wanted(status: str, channel: str, search: str, before: int | None) -> Wanted:
+def _wanted(status: str, channel: str, search: str, before: int | None) -> Choice:
     text = search.strip()
     if "\0" in text:
         raise BadInput("a search cannot hold the character NUL; type what the campaign is called")
-    return Wanted(
-        CampaignStatus(status) if status in set(CampaignStatus) else None,
-        Channel(channel) if channel in set(Channel) else None,
-        text,
-        before,
+    return Choice(
+        statuses=(CampaignStatus(status),) if status in set(CampaignStatus) else (),
+        channel=Channel(channel) if channel in set(Channel) else None,
+        search=text or None,
+        before=before,
     )

@@ -10,11 +10,15 @@ from typing import Generic, TypeVar, cast
 
 from fastapi import Request
 
+from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import ClarionError
 from clarion.store.campaigns import Campaign
+from clarion.store.choosing import Choice
+from clarion.store.glances import CallNow, Glances, Rates
+from clarion.store.store import Store
+from starter.analytics_views import Analytics
 from starter.chronicle import Line
-from starter.dashboard.queries import CallNow, Listed, Rates, calls_now, rates
 from starter.progress import Progress
 from starter.wiring import Installation
 
@@ -25,8 +29,17 @@ MOST = 2_000
 LINES = 14
 TEMPORAL_FRESH = 10.0
 TEMPORAL_WITHIN = 3.0
+ANALYTICS_FRESH = 20.0
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A campaign in the list, and how far it has come."""
+
+    campaign: Campaign
+    books: Books
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,7 @@ class Sights:
         """Remember nothing yet."""
         self._sights: Shared[Sight] = Shared(FRESH)
         self.lists: Shared[list[Listed]] = Shared(FRESH)
+        self.analytics: Shared[Analytics] = Shared(ANALYTICS_FRESH)
         self._warnings: dict[int, tuple[float, str]] = {}
 
     async def of(self, clarion: Installation, campaign: Campaign) -> Sight:
@@ -109,17 +123,24 @@ class Sights:
         return said
 
 
+def listed(store: Store, tenant: str, choice: Choice, limit: int) -> list[Listed]:
+    """List the newest campaigns of a tenant that are as chosen. Blocking."""
+    found = store.campaigns.list(tenant, limit=limit, choice=choice)
+    books = Glances(store.database).books(found)
+    return [Listed(campaign, books[campaign.ref.key]) for campaign in found]
+
+
 def sight_of(clarion: Installation, campaign_id: str, warning: str = "") -> Sight:
     """Look a campaign up. Blocking. Raises NotFound."""
     looking = clarion.looking
     progress = looking.progress(campaign_id)
     key = looking.find(campaign_id).ref.key
-    now = time.time()
+    now, glances = time.time(), Glances(clarion.store.database)
     return Sight(
         progress=progress,
         lines=looking.lines(campaign_id, LINES),
-        rates=rates(clarion.store, key, progress.finished_at or now),
-        calls=calls_now(clarion.store, key) if progress.channel is Channel.CALL else (),
+        rates=glances.rates(key, progress.finished_at or now),
+        calls=glances.calls_now(key) if progress.channel is Channel.CALL else (),
         at=now,
         warning="" if progress.status.is_final else warning,
     )
