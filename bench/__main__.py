@@ -20,6 +20,7 @@ from bench.pace import pace as measure_pace
 from bench.pause import pause as measure_pause
 from bench.sharing import sharing as measure_sharing
 from bench.throughput import throughput as measure_throughput
+from bench.watchers import watchers as measure_watchers
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -161,6 +162,20 @@ def leads(  # noqa: PLR0913 - an argument for each option
         database_url=database_url,
     )
     run(measure_leads(scene, sizes=sizes(rows), bad=bad, kills=kills, again=again), as_json)
+
+
+@app.command("watchers")
+def watchers(
+    *,
+    watchers: int = 200,
+    texts: int = 3_000,
+    per_second: float = 100.0,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Events lost or repeated at those who watch a campaign and are cut off at random, and what they cost."""
+    work = measure_watchers(watchers=watchers, texts=texts, per_second=per_second, database_url=database_url)
+    run(work, as_json)
 
 
 def sizes(text: str) -> tuple[int, ...]:

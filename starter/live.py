@@ -147,6 +147,7 @@ class Live:
         finally:
             standings.cancel()
             keys.cancel()
+            self._standings.forget()
             # In one step with the last look at who is present: whoever comes next starts anew.
             self._reading = None
 

@@ -36,11 +36,13 @@ class _Standing:
     end: tuple[int, Frame] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def is_due(self, now: float) -> bool:
+    def is_older_than(self, seconds: float) -> bool:
+        """Whether the last look was longer ago."""
+        return self.looked_at is None or time.monotonic() - self.looked_at >= seconds
+
+    def is_due(self) -> bool:
         """Whether it is to be looked at."""
-        if self.looked_at is None:
-            return True
-        return now - self.looked_at >= (AT_MOST_EVERY if self.stirred else AT_LEAST_EVERY)
+        return self.is_older_than(AT_MOST_EVERY if self.stirred else AT_LEAST_EVERY)
 
 
 class Standings:
@@ -66,13 +68,14 @@ class Standings:
             try:
                 await self._tell(watcher, key)
             except NotFound:
+                self._known.pop(key, None)
                 if watcher.campaign_id is not None:
                     raise
 
     async def _tell(self, watcher: Watcher, key: Key) -> None:
         standing = self._known.setdefault(key, _Standing())
         async with standing.lock:
-            if standing.looked_at is None or time.monotonic() - standing.looked_at >= AT_MOST_EVERY:
+            if standing.told is None or standing.is_older_than(AT_MOST_EVERY):
                 await self._look(key, standing)
         if standing.frame is not None:
             watcher.stand(key, standing.frame)
@@ -80,6 +83,10 @@ class Standings:
     def stir(self, key: Key) -> None:
         """Note that something about a watched campaign is new."""
         self._known.setdefault(key, _Standing()).stirred = True
+
+    def forget(self) -> None:
+        """Forget all: nobody watches."""
+        self._known.clear()
 
     def ended(self, key: Key) -> tuple[int, Frame] | None:
         """The id of the last line about a campaign that is over, and the event that says so."""
@@ -93,7 +100,7 @@ class Standings:
             for key, standing in list(self._known.items()):
                 if not self._is_wanted(key, standing):
                     del self._known[key]
-                elif standing.is_due(time.monotonic()) and not standing.lock.locked():
+                elif standing.is_due() and not standing.lock.locked():
                     async with standing.lock:
                         await self._refresh(key, standing)
 

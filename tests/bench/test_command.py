@@ -23,7 +23,7 @@ def test_the_benches_are_listed(tmp_path: Path) -> None:
     done = bench(tmp_path, "list")
     names = [line.split()[0] for line in done.stdout.splitlines()]
     benches = ["throughput", "import", "first-contact", "pace", "pause", "memory", "lanes", "sharing", "leads"]
-    assert names == ["list", *benches]
+    assert names == ["list", *benches, "watchers"]
 
 
 def test_throughput_compares_three_ways_of_sending_in_one_run(tmp_path: Path) -> None:
