@@ -11,6 +11,7 @@ from clarion.domain.errors import BadInput
 from starter import analytics as module
 from starter.analytics import analytics
 from starter.analytics_views import Analytics, Asked
+from starter.looking import Looking
 from tests.starter.installation import (
     ANSWERED,
     BUSY,
@@ -175,7 +176,7 @@ def test_another_tenants_campaigns_are_none_of_it(place: Place) -> None:
     one = running(place, 1)
     one.contact(DELIVERED)
     place.store.campaigns.create("other", "spring", parse_spec(campaign()), NOW)
-    other = Analytics.model_validate(analytics(module.Looking(place.store, "other", lambda: NOW), Asked()).model_dump())
+    other = analytics(Looking(place.store, "other", lambda: NOW), Asked())
     assert (other.total.attempts, other.campaigns, other.texts) == (0, (), ())
     assert place.looking.tenant == TENANT
 
