@@ -66,6 +66,7 @@ for name, command, panel in (
     ("check", cli_start.check, RUN),
     ("start", cli_start.start, RUN),
     ("call", cli_call.call, RUN),
+    ("text", cli_call.text, RUN),
     ("leads-example", cli_leads.leads_example, RUN),
     ("list", cli_look.list_campaigns, LOOK),
     ("show", cli_look.show, LOOK),

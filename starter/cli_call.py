@@ -1,12 +1,8 @@
-"""Commands about calls: one single call, and what was said in a campaign's calls."""
+"""Commands about single contacts, and what was said in a campaign's calls."""
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +12,8 @@ from starter.cli_frame import FAILED, CampaignId, Json, err, installation, looki
 from starter.cli_frame import print_json_list as print_list
 
 if TYPE_CHECKING:
-    from clarion.domain.campaign import CampaignSpec
+    from starter.singles import Person, Single
+    from starter.wiring import Installation
 
 
 def call(
@@ -45,97 +42,102 @@ def call(
         "max_minutes": max_minutes,
         "machine": machine,
     }
-    target = Target(number, region, dict(_pair(given) for given in variable or ()))
+    person = _person(number, region, variable)
     started: list[str] = []
-    work = _call(target, account, words, started, follow=follow, as_json=as_json)
+    work = _call(person, account, words, started, follow=follow, as_json=as_json)
     come_back = "the call goes on without this window; how it went: clarion transcripts "
     if code := run(work, come_back=lambda: come_back + started[0] if started else ""):
         raise typer.Exit(code)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Who is called."""
+def text(
+    number: Annotated[str, typer.Argument(help="The phone number, such as +14155550123.", show_default=False)],
+    *,
+    message: Annotated[str, typer.Option(help="The text to send.", show_default=False)],
+    variable: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE; may be given several times.")] = None,
+    account: Annotated[str, typer.Option(help="The account to send through.")] = "main",
+    region: Annotated[str | None, typer.Option(help='The country of a number without a code, such as "US".')] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for what comes of it.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Send one person a text: the same path as a campaign, with one target."""
+    person = _person(number, region, variable)
+    started: list[str] = []
+    work = _text(person, account, message, started, follow=follow, as_json=as_json)
+    come_back = "the text goes on without this window; how it went: clarion why "
+    if code := run(work, come_back=lambda: f"{come_back}{started[0]} 1" if started else ""):
+        raise typer.Exit(code)
 
-    number: str
-    region: str | None
-    variables: dict[str, str]
+
+def _person(number: str, region: str | None, variables: list[str] | None) -> Person:
+    from starter.singles import Person
+
+    return Person(number, region, dict(_pair(given) for given in variables or ()))
+
+
+def _how(account: str) -> Single:
+    from starter.singles import Single, Words
+
+    return Single(account, words=Words("--region US", "--var {}=…"))
 
 
 async def _call(
-    target: Target, account: str, words: Mapping[str, object], started: list[str], *, follow: bool, as_json: bool
+    person: Person, account: str, words: Mapping[str, object], started: list[str], *, follow: bool, as_json: bool
 ) -> int:
-    from clarion.domain.campaign import parse_spec
-    from clarion.domain.phone import normalize_phone
+    from starter.singles import call_one
 
-    if target.region is None and not target.number.strip().startswith("+"):
-        raise BadInput(f'"{target.number}" has no country code; write it like +14155550123, or give --region US')
-    number = normalize_phone(target.number, target.region)  # says at once what is wrong with it
-    with tempfile.TemporaryDirectory(prefix="clarion-call-") as folder:
-        file = Path(folder) / "call.jsonl"
-        row = {**target.variables, "phone": number}
-        file.write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
-        spec = parse_spec(
-            {
-                "name": "Call",
-                "channel": "call",
-                "account": account,
-                "audience": {"file": str(file), "address": "phone"},
-                "call": {name: word for name, word in words.items() if word is not None},
-                "limits": {"concurrency": 1},
-                "retry": {"attempts": 1},
-            }
-        )
-        _require_variables(spec, row)
-        async with installation() as opened:
-            name = (await opened.campaigns.start(spec)).ref.campaign_id
-            started.append(name)
-            if not follow:
-                say(f"calling; how it went: clarion transcripts {name}", as_json=as_json)
-                return 0
-            from starter.views import follow as watch
-
-            console = err() if as_json else out()
-            progress = await watch(opened.campaigns, name, console=console, until_final=False)
+    async with installation() as opened:
+        name = (await call_one(opened.drafts, person, words, _how(account))).ref.campaign_id
+        started.append(name)
+        if not follow:
+            say(f"calling; how it went: clarion transcripts {name}", as_json=as_json)
+            return 0
+        succeeded = await _watched(opened, name, as_json=as_json)
     _tell(name, as_json=as_json)
-    return 0 if progress.books.succeeded else FAILED
+    return 0 if succeeded else FAILED
 
 
-def _require_variables(spec: CampaignSpec, row: Mapping[str, str]) -> None:
-    from clarion.domain.call import ScriptWriter
+async def _text(person: Person, account: str, message: str, started: list[str], *, follow: bool, as_json: bool) -> int:
+    from starter.singles import came_of_text, text_one
 
-    mentioned = ScriptWriter(spec.call).variables if spec.call is not None else frozenset[str]()
-    if missing := sorted(mentioned - row.keys()):
-        raise BadInput(f"the texts use {{{{ {missing[0]} }}}}, which nothing gives; add --var {missing[0]}=…")
+    async with installation() as opened:
+        name = (await text_one(opened.drafts, person, message, _how(account))).ref.campaign_id
+        started.append(name)
+        if not follow:
+            say(f"sending; how it went: clarion why {name} 1", as_json=as_json)
+            return 0
+        succeeded = await _watched(opened, name, as_json=as_json)
+    with looking() as look:
+        found = came_of_text(look, name)
+    if as_json:
+        print_json(found)
+    else:
+        out().print(found.answer, markup=False, soft_wrap=True)
+    return 0 if succeeded else FAILED
+
+
+async def _watched(opened: Installation, name: str, *, as_json: bool) -> bool:
+    from starter.views import follow as watch
+
+    progress = await watch(opened.campaigns, name, console=err() if as_json else out(), until_final=False)
+    return progress.books.succeeded > 0
 
 
 def _tell(name: str, *, as_json: bool) -> None:
     """Show what came of a single call: how it ended, and what was said."""
-    from starter.looking import SingleCall
-    from starter.why import why
+    from starter.singles import came_of_call
 
     with looking() as look:
-        found = why(look, name, "1")
-        calls = look.calls(look.find(name).ref.key, 1)
-        call = calls[-1] if calls else None
+        found = came_of_call(look, name)
     if as_json:
-        target = found.target
-        print_json(
-            SingleCall(
-                campaign_id=name,
-                state=target.state,
-                outcome=target.outcome,
-                answer=found.answer,
-                call=call,
-            )
-        )
+        print_json(found)
         return
     console = out()
     console.print()
-    if call is not None:
+    if found.call is not None:
         from starter.call_views import transcript_view
 
-        console.print(transcript_view(call), crop=False)
+        console.print(transcript_view(found.call), crop=False)
     console.print(found.answer, markup=False, soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starter.live import Live
 from starter.rest import (
     accounts,
+    analyses,
     analytics,
     campaigns,
     contacts,
@@ -19,6 +20,7 @@ from starter.rest import (
     optouts,
     reports,
     schedules,
+    singles,
     steering,
     templates,
 )
@@ -30,6 +32,8 @@ VERSION = "1"
 ROUTERS: tuple[APIRouter, ...] = (
     campaigns.router,
     steering.router,
+    singles.router,
+    analyses.router,
     events.router,
     contacts.router,
     looking.router,

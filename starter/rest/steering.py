@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from clarion.contracts import Pacing, Reply
 from clarion.domain.campaign import MOST_MONEY, CampaignStatus
+from clarion.domain.errors import Conflict
 from clarion.domain.target import Outcome
 from starter.changing import RunningLimits
 from starter.cloning import clone
@@ -162,9 +163,18 @@ async def clone_campaign(
     """Make a draft with the same words and the same contacts, whatever became of the campaign."""
     base = base_of(request)
 
-    async def work(_: bool) -> Answer:
-        drafts, name = caller.clarion.drafts, (body or CloneOf()).id
-        campaign = await clone(drafts, campaign_id, name)
+    async def work(again: bool) -> Answer:
+        clarion = caller.clarion
+        source = await clarion.campaigns.find(campaign_id)
+        name = (body or CloneOf()).id or once.id_for(source.name)
+        try:
+            campaign = await clone(clarion.drafts, campaign_id, name)
+        except Conflict:
+            if not again or name is None:
+                raise
+            campaign = await clarion.campaigns.find(name)
+            if campaign.origin_key != source.ref.key:
+                raise
         return Answer(201, await shown(caller, campaign, base), f"{base}/{campaign.ref.campaign_id}")
 
     return await once(work)

@@ -77,6 +77,8 @@ def safe_name(given: str) -> str:
 
 
 async def _form(request: Request) -> FormData:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise BadInput("the request is no form with a file; send multipart/form-data, for example with curl -F file=@…")
     parser = MultiPartParser(
         request.headers, request.stream(), max_files=1, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD
     )
