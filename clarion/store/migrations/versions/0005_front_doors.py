@@ -17,6 +17,7 @@ STATISTICS = (
     ("targets", "targets_by_variant", "1000000 100000 30000 10000 5000 1"),
     ("replies", "replies_by_age", "10000 1"),
     ("deliveries", "deliveries_due", "100000 10000 3000 1"),
+    ("deliveries", "deliveries_in_order", "100000 10000 1"),
 )
 """As in 0002: what SQLite's planner should expect of a table and its index."""
 
