@@ -19,6 +19,7 @@ from clarion.audience.row import AudienceReader
 from clarion.audience.source import open_audience, require_rows
 from clarion.domain.assessment import BATCH_SECONDS
 from clarion.domain.campaign import CampaignSpec, Channel
+from clarion.domain.schedule import next_firings
 from clarion.domain.segments import count_segments
 from clarion.domain.target import SkipReason, TargetState
 from clarion.settings import Account, Settings
@@ -104,6 +105,8 @@ class Preflight(BaseModel):
     per_second: float | None
     """What the limits of campaign and account permit; None is unlimited."""
     starts_at: float
+    moments: tuple[float, ...] = ()
+    """When the next campaigns of its schedule begin; the expected end is that of the first one."""
     expected_end: float | None
     """None: the window never opens, or no limit says how long it takes."""
     expected_cost: float
@@ -274,7 +277,9 @@ def _result(
     expected, most = costs(spec, account, tally.accepted, segments)
     if leads is not None:
         expected, most = lead_costs(spec, account, tally.accepted)
-    starts_at = max(now, spec.start_at.timestamp()) if spec.start_at else now
+    moments = tuple(next_firings(spec.schedule, now)) if spec.schedule is not None else ()
+    begins = moments[0] if moments else spec.start_at.timestamp() if spec.start_at else now
+    starts_at = max(now, begins)
     end = expected_end(
         spec.window, [zones for zones, _ in tally.zones.most_common(ZONES)], starts_at, pace.work(tally.accepted)
     )
@@ -303,6 +308,7 @@ def _result(
         variants=tally.divided.plans(spec),
         per_second=round(1 / pace.gap, 3 if call is None else 6) if pace.gap else None,
         starts_at=starts_at,
+        moments=moments,
         expected_end=end if pace.gap else None,
         expected_cost=round(expected, 4),
         most_cost=round(most, 4),

@@ -191,6 +191,8 @@ def _facts(found: Preflight, now: float) -> Table:
     else:
         table.add_row("rate", call_rate(found.call, found.per_second or 0.0))
     table.add_row("starts", when(found.starts_at, now) if found.starts_at > now else "at once")
+    if found.moments:
+        table.add_row("and again", ", ".join(when(at, now) for at in found.moments[1:]) or "never")
     table.add_row("expected time", _duration(found, now))
     table.add_row("expected cost", _cost(found))
     return table

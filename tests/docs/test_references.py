@@ -27,7 +27,7 @@ from workflows.showing import SEARCH_ATTRIBUTES
 
 CAMPAIGN_FILE = "docs/campaign-file.md"
 GROUPS = {"audience", "call", "fallback", "breaker", "lead", "assess", "then"} | {
-    *("limits", "retry", "window", "receipts", "chunk")
+    *("limits", "retry", "window", "receipts", "chunk", "schedule")
 }
 WHOLE_CAMPAIGNS = [block for block in blocks(CAMPAIGN_FILE, "yaml") if block.startswith("name:")]
 ONLY_COMPOSE = {"CLARION_CAMPAIGNS", "CLARION_VERSION"}
@@ -63,7 +63,7 @@ def shown(key: str, default: object) -> set[str]:
     if isinstance(default, tuple):
         return {f"`[{', '.join(default)}]`"}
     if isinstance(default, float):
-        is_duration = key.split(".")[1] in {"delay", "wait", "seconds"}
+        is_duration = key.split(".")[1] in {"delay", "wait", "seconds", "catch_up"}
         return {format_duration(default) if is_duration else f"{default:g}"}
     return {f"`{default}`", str(default)}
 
