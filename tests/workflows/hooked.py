@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from temporalio import activity
 from temporalio.client import WorkflowHandle
@@ -79,7 +80,12 @@ async def hooked(stage: Stage, *reports: HookReport, hook_id: str = "") -> Async
         workflow_runner=SandboxedWorkflowRunner(restrictions=strict),
         max_cached_workflows=stage.cached_workflows,
     )
-    sends = Worker(stage.client, task_queue=hook_queue(stage.queue), activities=[line.watch_hook])
+    sends = Worker(
+        stage.client,
+        task_queue=hook_queue(stage.queue),
+        activities=[line.watch_hook],
+        max_heartbeat_throttle_interval=timedelta(seconds=0.1),
+    )
     async with works, sends, asyncio.timeout(PATIENCE):
         await stage.client.start_workflow(
             HookWorkflow.run, HookInput(hook=line.hook), id=line.hook.workflow_id, task_queue=stage.queue
