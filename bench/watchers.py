@@ -21,7 +21,7 @@ from starter.rehearsal import TENANT
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at a campaign; a look of the bench's own costs the web door nothing."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds within which all streams end once the campaign has."""
 LISTENING = "0A"
 """How Linux writes that a socket only listens."""
@@ -92,7 +92,7 @@ class Verdict:
         return not (self.lost or self.repeated or self.out_of_order or self.invented)
 
 
-async def watch(url: str, token: str, watchers: int, seed: int, longest: float = 4.0) -> list[Watch]:
+async def watch(url: str, token: str, watchers: int, seed: int, longest: float = 20.0) -> list[Watch]:
     """Watch to the end of a campaign; ``url`` is that of its events."""
     headers = {"Authorization": f"Bearer {token}"}
     crowd = [Watch(url, headers, random.Random(seed + n), longest) for n in range(watchers)]
