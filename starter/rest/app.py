@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.routing import Match
 
 from starter.live import Live
 from starter.rest import (
@@ -25,7 +27,7 @@ from starter.rest import (
     templates,
 )
 from starter.rest.bodies import MEGABYTE, Bodies
-from starter.rest.problems import MEDIA_TYPE, Problem, tell_problems
+from starter.rest.problems import MEDIA_TYPE, Problem, problem, tell_problems
 from starter.wiring import Installation
 
 VERSION = "1"
@@ -64,6 +66,7 @@ def rest_app(installation: Installation, live: Live | None = None) -> FastAPI:
     app.state.live = live or Live(installation.store)
     app.add_middleware(Bodies, largest=int(installation.settings.max_upload_mb * MEGABYTE))
     tell_problems(app)
+    _tell_methods(app)
     for router in ROUTERS:
         app.include_router(router)
     usual = app.openapi
@@ -71,11 +74,43 @@ def rest_app(installation: Installation, live: Live | None = None) -> FastAPI:
     return app
 
 
+def _tell_methods(app: FastAPI) -> None:
+    """Have a wrong method answered with all that there are; by itself the framework names those of one route."""
+
+    @app.exception_handler(HTTPStatus.METHOD_NOT_ALLOWED)
+    async def wrong_method(request: Request, _: Exception) -> Response:
+        all_routes = [route for router in ROUTERS for route in router.routes]
+        there = [route for route in all_routes if route.matches(request.scope)[0] is not Match.NONE]
+        methods = sorted({method for route in there for method in getattr(route, "methods", None) or ()})
+        answer = problem(
+            HTTPStatus.METHOD_NOT_ALLOWED, f"{request.method} is not possible here; use {', '.join(methods)}"
+        )
+        answer.headers["Allow"] = ", ".join(methods)
+        return answer
+
+
+BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+"""What pydantic writes as it is where a validator of ours stands before the bound, and what JSON Schema calls it."""
+
+
 def _with_problems(description: dict[str, Any]) -> dict[str, Any]:
     """Say of refusals that they are problem details; FastAPI takes all answers of a route for one media type."""
+    _name_bounds(description["components"])
     for operations in description["paths"].values():
         for operation in operations.values():
             for status, answer in operation["responses"].items():
                 if int(status) in REFUSALS and "application/json" in answer.get("content", {}):
                     answer["content"] = {MEDIA_TYPE: answer["content"].pop("application/json")}
     return description
+
+
+def _name_bounds(schema: object) -> None:
+    if isinstance(schema, list):
+        for one in schema:
+            _name_bounds(one)
+    elif isinstance(schema, dict):
+        for word in BOUNDS.keys() & schema.keys():
+            if isinstance(schema[word], int | float):
+                schema[BOUNDS[word]] = schema.pop(word)
+        for one in schema.values():
+            _name_bounds(one)

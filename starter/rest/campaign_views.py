@@ -62,6 +62,9 @@ class Columns(AudienceSpec):
         Word,
         Field(description="the name of the column with the phone numbers, or of lead ids where leads are assessed"),
     ] = "phone"
+    lead_id: Annotated[
+        Word | None, Field(description="the name of the column with lead ids: address, where leads are assessed")
+    ] = None
 
 
 class Beginning(BaseModel):
