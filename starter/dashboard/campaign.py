@@ -16,6 +16,7 @@ from starter.dashboard.naming import CampaignId
 from starter.dashboard.rendering import fragment, page
 from starter.dashboard.sights import Sight, sights_of
 from starter.dashboard.visitors import Reader, Visitor
+from starter.variants import variant_results
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
 
@@ -57,6 +58,14 @@ async def check(request: Request, visitor: Reader, campaign_id: CampaignId) -> R
     return fragment("draft_check.html", status, visitor=visitor, check=found, **_common(campaign))
 
 
+@router.get("/variants")
+async def variants(request: Request, visitor: Reader, campaign_id: CampaignId) -> Response:
+    """Compare what came of the variants of its words."""
+    campaign = await visitor.clarion.campaigns.find(campaign_id)
+    found = await asyncio.to_thread(variant_results, visitor.clarion.looking, campaign_id)
+    return page(request, "variants.html", **_common(campaign), found=found)
+
+
 def _common(campaign: Campaign) -> dict[str, object]:
     return {
         "campaign": campaign,
@@ -77,6 +86,7 @@ def _can(sight: Sight) -> dict[str, bool]:
         "resume": alive and (standing or bool(sight.warning and "resume" in sight.warning)),
         "cancel": alive and not ending,
         "limits": alive and not ending,
+        "delete": status.is_final,
         "retry": progress.books.failed > 0 and not ending,
     }
 

@@ -13,6 +13,7 @@ from clarion.contracts import Pacing
 from clarion.domain.campaign import MOST_LANES, CampaignStatus
 from clarion.domain.errors import BadInput, Conflict
 from clarion.domain.target import Outcome
+from starter.cloning import clone as cloned
 from starter.dashboard.checks import checks_of
 from starter.dashboard.creating import kept_upload
 from starter.dashboard.naming import CampaignId
@@ -128,6 +129,14 @@ async def audience(request: Request, visitor: Operator, campaign_id: CampaignId,
     async with kept_upload(file) as path:
         await visitor.clarion.drafts.upload(campaign_id, path, path.name)
     return go(back, f"{path.name} was added")
+
+
+@router.post("/clone")
+async def clone(request: Request, visitor: Operator, campaign_id: CampaignId) -> Response:
+    """Make a draft with the same words and the same contacts."""
+    _back(request, campaign_id)
+    made = await cloned(visitor.clarion.drafts, campaign_id)
+    return go(f"/campaigns/{made.ref.campaign_id}", f"a copy of {campaign_id}; nobody is contacted before you start it")
 
 
 @router.post("/delete")

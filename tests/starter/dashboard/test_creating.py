@@ -12,7 +12,7 @@ import pytest
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.rights import Rights
 from tests.starter.dashboard.desk import Desk
-from tests.starter.installation import TENANT
+from tests.starter.installation import NOW, TENANT
 
 NEW = "/dashboard/new"
 ROWS = b"phone,first_name\n+14155552671,Ann\n12,Bob\n+14155552671,Ann again\n+14155552672,\n"
@@ -157,6 +157,18 @@ async def test_a_draft_can_be_deleted(office: Desk) -> None:
     await sent(browser)
     await browser.post("/dashboard/campaigns/spring/delete")
     assert not office.store.campaigns.list(TENANT)
+
+
+async def test_a_campaign_that_has_ended_can_be_copied_and_deleted(office: Desk) -> None:
+    browser = await office.signed_in(Rights.OPERATE)
+    await sent(browser)
+    campaign = office.store.campaigns.find(TENANT, "spring")
+    office.store.campaigns.set_status(campaign.ref.key, CampaignStatus.COMPLETED, "", NOW)
+    answer = await browser.post("/dashboard/campaigns/spring/clone")
+    assert re.search(r"Accepted</dt><dd class=\"good\">1<", await checked(browser, answer.headers["location"]))
+    await browser.post("/dashboard/campaigns/spring/delete")
+    left = office.store.campaigns.list(TENANT)
+    assert [f"/dashboard/campaigns/{one.ref.campaign_id}" for one in left] == [answer.headers["location"]]
 
 
 async def test_what_fails_while_steering_is_said_on_the_campaigns_page_once(office: Desk) -> None:

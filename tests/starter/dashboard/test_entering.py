@@ -15,8 +15,22 @@ from tests.starter.installation import TENANT, people
 
 LIST = "/dashboard/"
 SPRING = "/dashboard/campaigns/spring"
-PAGES = ("", "/live", "/targets", "/targets/1", "/transcripts", "/replies", "/errors", "/report.csv", "/report.json")
-STEERING = ("start", "pause", "resume", "cancel", "retry", "limits", "audience", "delete")
+PAGES = (
+    *("", "/live", "/targets", "/targets/1", "/transcripts", "/replies", "/errors", "/variants"),
+    *("/report.csv", "/report.json"),
+)
+    "",
+    "/live",
+    "/targets",
+    "/targets/1",
+    "/transcripts",
+    "/replies",
+    "/errors",
+    "/variants",
+    "/report.csv",
+    "/report.json",
+)
+STEERING = ("start", "pause", "resume", "cancel", "retry", "limits", "audience", "clone", "delete")
 
 
 async def test_the_bare_address_leads_to_the_dashboard(office: Desk) -> None:

@@ -137,6 +137,19 @@ async def test_a_transcript_can_be_read(office: Desk) -> None:
     assert "They want a visit." in (await browser.get(f"{SPRING}/targets/1")).text
 
 
+async def test_variants_are_compared_where_there_are_any(office: Desk) -> None:
+    variants = [{"name": "short", "message": "Hi"}, {"name": "long", "message": "Hello {{ first_name }}"}]
+    office.place.imported(people(1))
+    campaign = office.place.imported(people(8), "tried", message=None, variants=variants)
+    campaign.run()
+    campaign.contact(*[DELIVERED] * 8)
+    browser = await office.signed_in(Rights.READ)
+    assert "/variants" not in (await browser.get(SPRING)).text
+    page = (await browser.get("/dashboard/campaigns/tried/variants")).text
+    assert "<b>short</b>" in page
+    assert "<b>long</b>" in page
+
+
 async def test_words_of_people_stay_words(office: Desk) -> None:
     campaign = office.place.imported(people(1), name=EVIL)
     campaign.status(CampaignStatus.PAUSED, EVIL, open_=False)
