@@ -18,6 +18,7 @@ from clarion import temporal
 from clarion.domain.call import CALLERS
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
 from clarion.domain.errors import BadInput, ClarionError, Unreachable, did_you_mean
+from clarion.domain.rights import Rights
 from clarion.domain.target import Outcome
 from clarion.settings import RUNNING_FILE, Settings
 from clarion.store.campaigns import Campaign
@@ -26,6 +27,7 @@ from starter import views
 from starter.call_views import summary_view, transcript_view
 from starter.campaign_file import read_campaign_file
 from starter.campaigns import Campaigns
+from starter.keys import Keys
 from starter.looking import Looking
 from starter.rehearsal import ask
 from starter.stack import (
@@ -38,7 +40,7 @@ from starter.stack import (
     sandbox_environment,
     webhook_settings,
 )
-from starter.wiring import Installation
+from starter.wiring import Installation, new_store
 
 T = TypeVar("T")
 
@@ -47,15 +49,17 @@ EXAMPLES = {"sms": "reminder.yaml", "call": "calls.yaml", "lead_analysis": "lead
 TIME_SCALE = {"sms": 1.0, "call": 0.05, "lead_analysis": 1.0}
 """A call of a minute lasts three seconds in the demo."""
 
-QUICK = {"CLARION_UNKNOWN_GRACE": "2", "CLARION_INTENT_SLACK": "2"}
-"""The sandbox answers in milliseconds, so a demo need not wait as long for what is unknown."""
+QUICK = {"CLARION_UNKNOWN_GRACE": "2", "CLARION_INTENT_SLACK": "2", "CLARION_HOOKS_TO_PRIVATE": "true"}
+"""The sandbox answers in milliseconds, so a demo need not wait as long for what is unknown; and hooks may stay here."""
 
 REHEARSAL_SCALE = 0.2
 """In `clarion up --sandbox` a call of a minute lasts twelve seconds."""
 
+REHEARSAL_KEY = 86_400.0
+"""Seconds for which the key opens the door that `clarion up --sandbox` shows."""
+
 BETWEEN_LOOKS = 1.0
 """Seconds between two looks at whether the parts still run."""
-
 
 FOLLOWERS_WITHIN = 90.0
 """Seconds after a campaign in which those that follow it must have ended."""
@@ -169,6 +173,7 @@ async def run_up(settings: Settings, *, sandbox: bool = False) -> int:
         running.touch(mode=0o600)
         lines = [f"{name}={value}" for name, value in stack.environment.items() if name.startswith("CLARION_")]
         running.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _tell_dashboard(stack.settings(), ports[2], console, sandbox=sandbox)
         console.print(
             "\nRunning; Ctrl-C stops everything. In another terminal: [bold]clarion start campaign.yaml --follow[/]"
         )
@@ -178,6 +183,21 @@ async def run_up(settings: Settings, *, sandbox: bool = False) -> int:
             running.unlink(missing_ok=True)
             console.print("stopping: chunks under way end by themselves")
     return 0
+
+
+def _tell_dashboard(settings: Settings, port: int, console: Console, *, sandbox: bool) -> None:
+    """Say where the dashboard is, and how to get in: a rehearsal's key may stand on the screen, it contacts nobody."""
+    console.print(f"[dim]Dashboard[/]  http://{HOST}:{port}/dashboard")
+    if not sandbox:
+        console.print("[dim]           sign in with a key: clarion keys create NAME --rights admin[/]")
+        return
+    store = new_store(settings)
+    try:
+        now = time.time()
+        _, key = Keys(store).make(settings.tenant, "rehearsal", Rights.ADMIN, now, expires_at=now + REHEARSAL_KEY)
+    finally:
+        store.close()
+    console.print(f"[dim]           sign in with[/] {key} [dim](for a day)[/]", soft_wrap=True)
 
 
 async def start_parts(
