@@ -11,7 +11,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from clarion.domain.errors import BadInput, ClarionError, Conflict, NotFound, Unreachable
 from starter.keys import Refused
@@ -87,11 +86,9 @@ def tell_problems(app: FastAPI) -> None:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}{first.detail}", faults)
 
     @app.exception_handler(HTTPException)
-    async def of_framework(request: Request, error: HTTPException) -> JSONResponse:
+    async def of_framework(_: Request, error: HTTPException) -> JSONResponse:
         told = problem(HTTPStatus(error.status_code), str(error.detail))
         told.headers.update(error.headers or {})
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            told.headers["Allow"] = ", ".join(_allowed(app, request))
         return told
 
     @app.exception_handler(Exception)
@@ -99,12 +96,6 @@ def tell_problems(app: FastAPI) -> None:
         log.error("a request failed", exc_info=error)
         detail = "something in Clarion failed; the log of the web door says what, and nothing was changed by halves"
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-
-
-def _allowed(app: FastAPI, request: Request) -> list[str]:
-    """Name the methods of an address; each may have a route of its own, of which the framework names the first."""
-    there = (route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted({method for route in there for method in getattr(route, "methods", None) or ()})
 
 
 def _status(error: ClarionError) -> HTTPStatus:
