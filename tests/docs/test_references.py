@@ -26,7 +26,7 @@ from workflows.campaign import CampaignWorkflow
 from workflows.showing import SEARCH_ATTRIBUTES
 
 CAMPAIGN_FILE = "docs/campaign-file.md"
-GROUPS = {"audience", "call", "fallback", "breaker", "lead", "assess", "then"} | {
+GROUPS = {"audience", "call", "variants", "fallback", "breaker", "lead", "assess", "then"} | {
     *("limits", "retry", "window", "receipts", "chunk", "schedule")
 }
 WHOLE_CAMPAIGNS = [block for block in blocks(CAMPAIGN_FILE, "yaml") if block.startswith("name:")]
@@ -44,12 +44,15 @@ def keys(model: type[BaseModel], group: str = "") -> Iterator[tuple[str, object,
         key = f"{group}{field.alias or name}"
         yield key, None if field.default_factory else field.default, field.is_required()
         if key in GROUPS:
-            inner = next(t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if is_model(t))
-            yield from keys(inner, f"{key}.")
+            yield from keys(next(models(field.annotation)), f"{key}.")
 
 
-def is_model(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def models(kind: object) -> Iterator[type[BaseModel]]:
+    """Yield the groups of keys that a type is made of, in a list too."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for inner in getattr(kind, "__args__", ()):
+        yield from models(inner)
 
 
 def shown(key: str, default: object) -> set[str]:
