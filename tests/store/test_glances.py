@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from clarion.domain.call import Stage
 from clarion.store.glances import POINTS, Glances
 from clarion.store.schema import TICK_SECONDS, ticks
 from clarion.store.store import Store

@@ -19,17 +19,6 @@ PAGES = (
     *("", "/live", "/targets", "/targets/1", "/transcripts", "/replies", "/errors", "/variants"),
     *("/report.csv", "/report.json"),
 )
-    "",
-    "/live",
-    "/targets",
-    "/targets/1",
-    "/transcripts",
-    "/replies",
-    "/errors",
-    "/variants",
-    "/report.csv",
-    "/report.json",
-)
 STEERING = ("start", "pause", "resume", "cancel", "retry", "limits", "audience", "clone", "delete")
 
 
