@@ -117,13 +117,11 @@ class Drafts:
         return await asyncio.to_thread(self.store.files.keep, campaign.ref.key, path, name)
 
     async def add(self, campaign_id: str, contacts: Iterable[Contact]) -> int:
-        """Add contacts; returns how many. Raises as ``upload`` does."""
-        given = list(contacts)
+        """Add contacts; returns the number of the file that they are kept as. Raises as ``upload`` does."""
         with tempfile.TemporaryDirectory(prefix="clarion-") as folder:
             path = Path(folder) / "contacts.jsonl"
-            await asyncio.to_thread(_write, path, given)
-            await self.upload(campaign_id, path, path.name)
-        return len(given)
+            await asyncio.to_thread(_write, path, list(contacts))
+            return await self.upload(campaign_id, path, path.name)
 
     async def update(self, campaign_id: str, changes: Mapping[str, object]) -> Campaign:
         """Change what a draft says, by a JSON Merge Patch (RFC 7396): null takes a key away.
