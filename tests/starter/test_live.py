@@ -21,7 +21,7 @@ from starter.live import Live
 from starter.live_watcher import Watcher
 from tests.starter.installation import DELIVERED, LANDLINE, NOW, TENANT, OneCampaign, Place, people
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
