@@ -151,8 +151,8 @@ class _Batch:
             self.posting.event(self.campaign_key, position, "skipped", f"row {row.row}: {detail}")
         variables = _encode(row.variables) if row.variables else None
         text = storable(row.text)
-        this = (position, row.row, address, state, outcome, detail, variables, text, row.time_zone, row.segments)
-        self.values.append((*self.same, *this, row.variant))
+        stored = (position, row.row, address, state, outcome, detail, variables, text)
+        self.values.append((*self.same, *stored, row.time_zone, row.segments, row.variant))
         self.counts[state, outcome or ""] += 1
 
 
