@@ -22,13 +22,14 @@ Name = Annotated[
     str,
     Path(pattern=r"^[A-Za-z0-9_.-]{1,100}$", description="The account's name in the settings.", examples=["main"]),
 ]
-Rate = Annotated[float | None, Field(gt=0, le=1e6)]
+Rate = Annotated[float | None, Field(ge=1e-6, le=1e6, description="Calls in that time.", examples=[2.5])]
+"""Within the bounds that campaigns have, so that the time between two calls stays a number."""
 
 
 class LimitsChange(BaseModel):
     """Limits of calls to change; one that is left out stays as it is, null goes back to the settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     concurrency: Annotated[int | None, Field(ge=1, le=1000, description="Calls at once.", examples=[20])] = None
     campaigns: Annotated[
