@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from clarion.domain.campaign import MOST_LANES, CampaignStatus
 from clarion.domain.errors import ClarionError
 from clarion.store.campaigns import Campaign
-from starter.cli_show import web_ui
+from starter.cli.show import web_ui
 from starter.dashboard.checks import checks_of
 from starter.dashboard.naming import CampaignId
 from starter.dashboard.rendering import fragment, page

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from clarion.domain.errors import BadInput, NotFound
-from clarion.domain.phone import known_region, normalize_phone
 from starter.dashboard.rendering import go, page
 from starter.dashboard.visitors import Admin, Operator, Reader
 from starter.looking import SuppressionLine
+from starter.optouts import OptOuts
 
 router = APIRouter(prefix="/do-not-contact")
 
@@ -43,27 +42,23 @@ async def add(
 ) -> Response:
     """Put somebody on the list; campaigns that run skip them from this moment on."""
     request.state.back = PATH
-    number = _number(address, region)
-    store, tenant = visitor.clarion.store, visitor.tenant
     said = reason.strip().replace("\0", "")
-    new = await asyncio.to_thread(store.suppressions.add, tenant, number, "person", said, time.time())
-    return go(PATH, f"{number} is on the list" + ("" if new else " already"))
+    use = OptOuts(visitor.clarion.looking)
+    (done,) = await asyncio.to_thread(use.add, [_typed(address)], reason=said, region=region or None)
+    return go(PATH, f"{done.address} is on the list" + ("" if done.new else " already"))
 
 
 @router.post("/remove")
 async def remove(request: Request, visitor: Admin, address: Number = "") -> Response:
     """Take somebody off the list."""
     request.state.back = PATH
-    number = _number(address, "")
-    if not await asyncio.to_thread(visitor.clarion.store.suppressions.remove, visitor.tenant, number):
-        raise NotFound(f"{number} was not on the list; the list below shows who is")
-    return go(PATH, f"{number} is off the list")
+    done = await asyncio.to_thread(OptOuts(visitor.clarion.looking).remove, [_typed(address)])
+    if done.missing:
+        raise NotFound(f"{done.missing[0]} was not on the list; the list below shows who is")
+    return go(PATH, f"{done.removed[0]} is off the list")
 
 
-def _number(text: str, region: str) -> str:
-    code = region.strip().upper() or None
-    if code is not None and not known_region(code):
-        raise BadInput(f'"{region}" is not a region; give the two letters of a country, such as US or DE')
+def _typed(text: str) -> str:
     if not text.strip():
         raise BadInput("a number is missing; give one with its country code, such as +14155552671")
-    return normalize_phone(text, code)
+    return text

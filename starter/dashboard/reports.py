@@ -14,7 +14,7 @@ from starlette.background import BackgroundTask
 
 from starter.dashboard.naming import CampaignId
 from starter.dashboard.visitors import Reader
-from starter.report import write_report
+from starter.reports.report import write_report
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
 
