@@ -15,8 +15,8 @@ from sqlalchemy import select
 from bench.stage import Stage, Surroundings, of_account, raised
 from clarion.domain.campaign import Priority, parse_spec
 from clarion.store.schema import attempts, chunks
-from starter.rehearsal import TENANT, ask, dig, write_audience
-from starter.stack import CALLING
+from starter.local.rehearsal import TENANT, ask, dig, write_audience
+from starter.local.stack import CALLING
 
 PROVIDER = "retell"
 NO_LIMIT = 1_000_000

@@ -18,7 +18,7 @@ from bench.histories import History, read_history
 from bench.pace import judged
 from clarion.contracts import AccountRef
 from starter.campaigns import workflow_id
-from starter.rehearsal import TENANT
+from starter.local.rehearsal import TENANT
 
 REACH = 0.95
 

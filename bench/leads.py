@@ -17,11 +17,11 @@ from pathlib import Path
 
 from bench.stage import Stage, Surroundings, raised, resident_mb
 from clarion.domain.campaign import CampaignStatus, parse_spec
-from starter.example_leads import USELESS, write_example
+from starter.local.example_leads import USELESS, write_example
+from starter.local.rehearsal import ask, dig
+from starter.local.stack import analysing_environment
 from starter.looking import Looking
-from starter.rehearsal import ask, dig
-from starter.report import write_report
-from starter.stack import analysing_environment
+from starter.reports.report import write_report
 
 REACH = 0.9
 """Of what the limits permit."""

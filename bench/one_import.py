@@ -18,7 +18,7 @@ from activities.audience import AudienceActivities
 from clarion.contracts import ImportOrder
 from clarion.domain.campaign import parse_spec
 from clarion.store.store import Store
-from starter.rehearsal import TENANT, prepare_database
+from starter.local.rehearsal import TENANT, prepare_database
 
 
 async def run(url: str, file: Path) -> dict[str, float]:

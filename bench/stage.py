@@ -18,10 +18,10 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from clarion.domain.campaign import parse_spec
 from clarion.temporal import connect
 from starter.campaigns import workflow_id
-from starter.part import Part
+from starter.local.part import Part
+from starter.local.rehearsal import TENANT, ask, prepare_database, write_audience
+from starter.local.stack import HOST, Stack, free_port, sandbox_environment
 from starter.progress import Progress
-from starter.rehearsal import TENANT, ask, prepare_database, write_audience
-from starter.stack import HOST, Stack, free_port, sandbox_environment
 from starter.wiring import Installation
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.process import middle, run_module
 from bench.stage import Stage, cpu_seconds, staged, steady_rate
-from starter.rehearsal import write_audience
+from starter.local.rehearsal import write_audience
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from clarion.domain.rights import Rights
 from clarion.store.events import Event
 from clarion.store.store import Store
 from starter.keys import Keys
-from starter.rehearsal import TENANT
+from starter.local.rehearsal import TENANT
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at a campaign; a look of the bench's own costs the web door nothing."""

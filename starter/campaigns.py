@@ -24,9 +24,9 @@ from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.launching import input_for
 from clarion.store.store import Store
+from starter.checking.startable import check_audience, check_startable
 from starter.progress import Progress, progress_now
 from starter.schedules import Schedules
-from starter.startable import check_audience, check_startable
 from workflows.campaign import CampaignWorkflow
 from workflows.policies import priority_of
 from workflows.showing import HOW_TO, first_search_attributes, static_summary

@@ -10,10 +10,10 @@ from starlette.routing import Route
 
 from starter.codec_door import add_codec
 from starter.dashboard.door import add_dashboard, dashboard_open
-from starter.live import Live
-from starter.mcp_door import PATH as MCP
-from starter.mcp_door import McpDoor
-from starter.older_door import add_older
+from starter.live.broadcast import Live
+from starter.mcp.door import PATH as MCP
+from starter.mcp.door import McpDoor
+from starter.older.door import add_older
 from starter.rest.app import rest_app
 from starter.wiring import Installation
 

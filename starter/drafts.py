@@ -17,8 +17,8 @@ from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.store import Store
 from starter.campaigns import Campaigns, checked_id, new_id
-from starter.preflight import AudiencePart, Preflight, Rejected, preflight
-from starter.startable import account_problems, check_audience, check_words
+from starter.checking.preflight import AudiencePart, Preflight, Rejected, preflight
+from starter.checking.startable import account_problems, check_audience, check_words
 
 UPLOADED = "uploaded"
 """Stands for the audience's file in campaigns whose contacts come through a front door."""

@@ -18,8 +18,8 @@ from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.store import Store
 from starter.campaigns import checked_id, new_id
+from starter.checking.startable import account_problems, check_audience, check_words
 from starter.drafts import Contact, Drafts
-from starter.startable import account_problems, check_audience, check_words
 
 
 class FileLine(BaseModel):

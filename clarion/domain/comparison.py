@@ -99,9 +99,9 @@ def compare(samples: Sequence[Sample]) -> Comparison | None:
     if len(samples) < 2:
         return None
     pairs = [
-        (p, *sorted(pair, key=lambda s: -s.rate))
-        for pair in combinations(samples, 2)
-        if (p := p_value(*pair)) is not None
+        (p, one, other) if one.rate >= other.rate else (p, other, one)
+        for one, other in combinations(samples, 2)
+        if (p := p_value(one, other)) is not None
     ]
     if not pairs:
         return Comparison(Judgement.TOO_FEW, None, None, _too_few(samples))

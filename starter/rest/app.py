@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.routing import Match
 
-from starter.live import Live
+from starter.live.broadcast import Live
 from starter.rest import (
     accounts,
     analyses,

@@ -19,14 +19,14 @@ from starlette.websockets import WebSocketDisconnect
 from clarion.domain.errors import BadInput, ClarionError
 from clarion.domain.rights import Rights
 from starter.keys import Refused
-from starter.live import Live
-from starter.live_events import HEARTBEAT, Batch
-from starter.live_watcher import Watcher
+from starter.live.broadcast import Live
+from starter.live.events import HEARTBEAT, Batch
+from starter.live.tickets import Tickets
+from starter.live.watcher import Watcher
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Caller, Reader, bearer, caller_of
 from starter.rest.paging import LARGEST
 from starter.rest.problems import problem_of
-from starter.tickets import Tickets
 from starter.wiring import Installation
 
 router = APIRouter(tags=["events"])

@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from starter.looking import Looking
-from starter.report import write_report
+from starter.reports.report import write_report
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Reader
 

@@ -10,7 +10,7 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from starter.cli import app
+from starter.cli.app import app
 from tests.docs.pages import CHECKOUT, NAMES, blocks, prose, rows, spans, text
 
 PLACEHOLDERS = re.compile(r"[\[\]…]")

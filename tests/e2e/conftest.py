@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from starter.stack import Stack, analysing_environment, calling_environment, free_port, webhook_settings
+from starter.local.stack import Stack, analysing_environment, calling_environment, free_port, webhook_settings
 from tests.e2e.site import Site, open_site, own_environment
 from tests.postgres import PostgresCluster
 

@@ -17,9 +17,9 @@ from clarion.domain.lead_id import checksum
 from clarion.store.lead_lines import LeadLine
 from starter.amending import amended
 from starter.campaigns import workflow_id
+from starter.local.rehearsal import ask, dig
 from starter.looking import Looking
 from starter.looking_leads import lead_lines
-from starter.rehearsal import ask, dig
 from tests.e2e.site import NAME, TEXT, Run, Site
 
 COLUMN = "Lead ID"

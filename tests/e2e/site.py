@@ -20,9 +20,9 @@ from clarion.settings import Settings, process_environment
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
 from starter.campaigns import Campaigns, workflow_id
+from starter.local.rehearsal import ask, effects_by_target
+from starter.local.stack import Stack, free_port, sandbox_environment
 from starter.progress import Progress
-from starter.rehearsal import ask, effects_by_target
-from starter.stack import Stack, free_port, sandbox_environment
 from starter.wiring import Connection, new_store
 
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ from clarion.account_contracts import AccountLimits
 from clarion.contracts import AccountRef
 from clarion.domain.campaign import CampaignStatus
 from starter.accounts import Accounts
+from starter.local.rehearsal import ask, dig
+from starter.local.stack import Stack, calling_environment, sandbox_environment, webhook_settings
 from starter.looking import Looking
-from starter.rehearsal import ask, dig
-from starter.stack import Stack, calling_environment, sandbox_environment, webhook_settings
 from starter.wiring import Connection
 from tests.e2e.conftest import Ground
 from tests.e2e.site import NAME, TEXT, Run, Site, clarion, closed, magic, numbers, open_site

@@ -20,13 +20,13 @@ from clarion.domain.errors import BadInput
 from clarion.sandbox.calls import BY_LAST_FOUR
 from clarion.sandbox.salesforce.lead_ids import is_lead, read_id
 from clarion.sandbox.salesforce.leads import BY_LAST_FOUR as MEANT_LEADS
-from starter.drill_calls import CALLS_BY_ENDING, Calls
-from starter.drill_channel import Seen
-from starter.drill_leads import ANSWERS_BY_ENDING, Leads
-from starter.drill_result import Findings, broken_promises
-from starter.killing import KINDS, plan_kills
+from starter.local.drill_calls import CALLS_BY_ENDING, Calls
+from starter.local.drill_channel import Seen
+from starter.local.drill_leads import ANSWERS_BY_ENDING, Leads
+from starter.local.drill_result import Findings, broken_promises
+from starter.local.killing import KINDS, plan_kills
+from starter.local.rehearsal import MOST_MEANT, read_faults, write_audience, write_meant_audience
 from starter.progress import Progress
-from starter.rehearsal import MOST_MEANT, read_faults, write_audience, write_meant_audience
 
 ROOT = Path(__file__).parents[2]
 

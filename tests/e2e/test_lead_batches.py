@@ -9,7 +9,7 @@ import pytest
 
 from clarion.domain.campaign import CampaignStatus
 from clarion.store.batches import BatchRow, BatchState
-from starter.rehearsal import dig
+from starter.local.rehearsal import dig
 from tests.e2e.lead_site import PRICES, Analysis, analyse, counted, effects, faults, magic_leads, new_leads
 from tests.e2e.site import PATIENCE, Site, closed
 

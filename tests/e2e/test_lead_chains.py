@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clarion.domain.campaign import CampaignStatus, Channel
-from starter.rehearsal import dig
+from starter.local.rehearsal import dig
 from tests.e2e.lead_site import Analysis, analyse, effects, magic_leads, new_leads
 from tests.e2e.site import TEXT, Site
 

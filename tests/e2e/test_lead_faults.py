@@ -9,7 +9,7 @@ import pytest
 
 from clarion.contracts import Pacing
 from clarion.domain.campaign import CampaignStatus
-from starter.rehearsal import dig
+from starter.local.rehearsal import dig
 from tests.e2e.lead_site import analyse, counted, effects, faults, magic_leads, new_leads
 from tests.e2e.site import Site, closed
 

@@ -14,8 +14,8 @@ from openpyxl import load_workbook
 
 from clarion.domain.campaign import CampaignStatus
 from clarion.store.lead_lines import LeadLine
-from starter import example_leads
-from starter.example_leads import COLUMNS, SHEET, USELESS, Kind, write_example
+from starter.local import example_leads
+from starter.local.example_leads import COLUMNS, SHEET, USELESS, Kind, write_example
 from tests.e2e.lead_site import (
     PRICES,
     Analysis,

@@ -23,7 +23,7 @@ from clarion.store.entries import Granted, Intend, Record, Withdraw
 from clarion.store.ledger import LedgerPage
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
-from starter.cli import app
+from starter.cli.app import app
 from starter.looking import Looking
 
 NOW = 1_796_200_000.0

@@ -12,7 +12,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.types import CallToolResult, TextContent, Tool
 
 from clarion.domain.rights import Rights
-from starter.mcp_server import McpTools
+from starter.mcp.server import McpTools
 from starter.rest.callers import Caller
 from starter.wiring import Installation
 

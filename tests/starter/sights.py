@@ -16,9 +16,9 @@ from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.store.phases import Phase
 from starter.chronicle import Line
-from starter.panels import Sight, campaign_panel
 from starter.phases import PhaseFigures
 from starter.progress import Follower, Progress, Tokens
+from starter.terminal.panels import Sight, campaign_panel
 
 NOW = 1_796_200_000.0
 ZONE = ZoneInfo("Europe/Berlin")

@@ -11,7 +11,7 @@ from clarion.account_contracts import AccountLimits, AccountState, Holder
 from clarion.contracts import CampaignRef, LaneGrant, LaneRequest
 from clarion.domain.call import AnsweredBy, Speaker, Stage, Turn
 from clarion.domain.campaign import CampaignStatus
-from starter.account_view import account_view
+from starter.terminal.account_view import account_view
 from tests.starter.installation import ANSWERED, BUSY, VOICEMAIL, OneCampaign, Place, people
 
 LINK = "https://recordings.example/" + "a" * 90 + ".wav"

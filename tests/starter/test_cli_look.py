@@ -171,7 +171,8 @@ def test_the_version_is_told(place: Place) -> None:
 def test_nothing_heavy_is_loaded_to_show_the_help() -> None:
     """Start-up is quick because of what is not imported."""
     code = (
-        "import sys, starter.cli; print(*sorted({'temporalio', 'sqlalchemy', 'pydantic', 'rich'} & set(sys.modules)))"
+        "import sys, starter.cli.app; "
+        "print(*sorted({'temporalio', 'sqlalchemy', 'pydantic', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
@@ -180,7 +181,7 @@ def test_nothing_heavy_is_loaded_to_show_the_help() -> None:
 def test_looking_does_not_load_temporal(place: Place) -> None:
     place.imported(people(1))
     code = (
-        "import sys\nfrom starter.cli import app\n"
+        "import sys\nfrom starter.cli.app import app\n"
         "try:\n    app(['progress', 'spring', '--json'])\nexcept SystemExit as end:\n    assert not end.code\n"
         "sys.stderr.write(str('temporalio' in sys.modules))"
     )

@@ -14,11 +14,12 @@ from clarion.domain.campaign import CampaignStatus, then_campaign
 from clarion.domain.errors import BadInput, Unreachable
 from clarion.settings import load_settings
 from clarion.store.campaigns import Campaign
-from starter import demo, views
 from starter.campaign_file import read_campaign_file
-from starter.part import Part
-from starter.stack import Stack, analysing_environment, calling_environment, sandbox_environment
-from starter.startable import account_problems, check_startable
+from starter.checking.startable import account_problems, check_startable
+from starter.local import demo
+from starter.local.part import Part
+from starter.local.stack import Stack, analysing_environment, calling_environment, sandbox_environment
+from starter.terminal import views
 from starter.wiring import Installation
 from tests.starter.installation import OneCampaign, Place, people
 

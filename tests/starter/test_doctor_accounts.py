@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from clarion.settings import Account, Settings
 from starter.doctor_accounts import account_findings
 from starter.findings import Finding, Health
-from starter.rehearsal import ask
-from starter.stack import Stack
+from starter.local.rehearsal import ask
+from starter.local.stack import Stack
 from tests.starter.web_door import PUBLIC
 
 NUMBER = "+15005550006"

@@ -15,7 +15,7 @@ from clarion.domain.lead_id import BadLeadId, repaired
 from clarion.domain.target import SkipReason
 from clarion.sandbox.decisions import Decisions
 from clarion.sandbox.salesforce.leads import Fate, Leads
-from starter.example_leads import BAD, COLUMNS, GONE, ODD, SHEET, USELESS, Kind, write_example
+from starter.local.example_leads import BAD, COLUMNS, GONE, ODD, SHEET, USELESS, Kind, write_example
 
 ROWS = 600
 REASONS = {

@@ -18,13 +18,13 @@ from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from clarion.domain.rights import Rights
-from starter.confirming import Confirming
 from starter.dashboard.door import ROUTERS as PAGES
 from starter.drafts import parse_uploaded
-from starter.live import Live
-from starter.mcp_content import resuming
-from starter.mcp_tools import offers
-from starter.older_routes import router as older
+from starter.live.broadcast import Live
+from starter.mcp.confirming import Confirming
+from starter.mcp.content import resuming
+from starter.mcp.tools import offers
+from starter.older.routes import router as older
 from starter.rest.app import ROUTERS as ROUTES
 from starter.rest.app import rest_app
 from tests.starter.mcp_clients import assistant

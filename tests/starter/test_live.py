@@ -15,10 +15,10 @@ from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import NotFound, Unreachable
 from clarion.domain.rights import Rights
 from clarion.store.database import Database
-from starter import live_watcher
 from starter.keys import Keys
-from starter.live import Live
-from starter.live_watcher import Watcher
+from starter.live import watcher as live_watcher
+from starter.live.broadcast import Live
+from starter.live.watcher import Watcher
 from tests.starter.installation import DELIVERED, LANDLINE, NOW, TENANT, OneCampaign, Place, people
 
 PATIENCE = 60.0
@@ -262,7 +262,7 @@ async def test_everything_ends_when_the_process_does(live: Live, spring: OneCamp
 async def test_who_holds_a_key_that_has_ended_is_cut_off(
     live: Live, spring: OneCampaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("starter.live.KEYS_EVERY", 0.05)
+    monkeypatch.setattr("starter.live.broadcast.KEYS_EVERY", 0.05)
     keys = Keys(spring.store)
     good, bad = (keys.make(TENANT, name, Rights.READ, NOW)[0] for name in ("good", "bad"))
     async with live.watching(TENANT, "spring", None, good.id) as kept, live.watching(TENANT, None, None, bad.id) as cut:

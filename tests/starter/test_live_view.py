@@ -15,8 +15,8 @@ from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import NotFound
 from clarion.settings import load_settings
 from clarion.store.store import Store
-from starter import views
-from starter.panels import STATE_STYLES, Sight, campaign_panel, plain_line, shares
+from starter.terminal import views
+from starter.terminal.panels import STATE_STYLES, Sight, campaign_panel, plain_line, shares
 from starter.wiring import Installation
 from tests.starter.installation import DELIVERED, SENT, Place, people
 from tests.starter.sights import CALL_SIGHT, IMAGES, LINES, NOW, PICTURES, RUNNING, SIGHT, ZONE, drawn, picture

@@ -22,10 +22,10 @@ from clarion.domain.rights import Rights
 from clarion.settings import Settings, load_settings, process_environment
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
-from starter.confirming import GOOD_FOR, Confirming, campaign_id_of, digest
 from starter.drafts import parse_uploaded
-from starter.mcp_door import LARGEST, PATH, McpDoor, security
-from starter.mcp_server import BURST, PER_SECOND, Allowance
+from starter.mcp.confirming import GOOD_FOR, Confirming, campaign_id_of, digest
+from starter.mcp.door import LARGEST, PATH, McpDoor, security
+from starter.mcp.server import BURST, PER_SECOND, Allowance
 from starter.wiring import Connection, Installation
 from tests.starter.installation import DELIVERED, LANDLINE, Place, campaign, people
 from tests.starter.mcp_clients import Assistant, assistant
@@ -215,7 +215,7 @@ def test_a_token_ends_and_belongs_to_its_tenant_and_content(door: Doorway) -> No
 async def test_a_token_that_has_ended_starts_nothing(
     door: Doorway, north: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("starter.confirming.GOOD_FOR", -1.0)
+    monkeypatch.setattr("starter.mcp.confirming.GOOD_FOR", -1.0)
     token = (await north.ask("check_campaign", channel="sms", **TEXTS))["confirm"]
     assert "confirm has ended" in await north.refused("trigger-batch-sms", **TEXTS, confirm=token)
     assert door.of(NORTH).looking.campaigns() == []

@@ -16,10 +16,10 @@ from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.rights import Rights
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
-from starter.live import Live
-from starter.older_answers import batch_status, bulk_counts, bulk_progress
-from starter.older_door import add_older
-from starter.older_shapes import AnalysisForm, BatchCallRequest, BatchCreate, BatchSmsRequest, CampaignBody
+from starter.live.broadcast import Live
+from starter.older.answers import batch_status, bulk_counts, bulk_progress
+from starter.older.door import add_older
+from starter.older.shapes import AnalysisForm, BatchCallRequest, BatchCreate, BatchSmsRequest, CampaignBody
 from starter.progress import Progress
 from tests.starter.rest.doorway import NORTH, SOUTH, Doorway, doorway
 

@@ -12,8 +12,8 @@ from clarion.domain.campaign import parse_spec
 from clarion.domain.window import Window
 from clarion.settings import load_settings
 from starter.campaign_file import read_campaign_file
-from starter.forecast import expected_end
-from starter.preflight import Preflight, Rejected, preflight
+from starter.checking.forecast import expected_end
+from starter.checking.preflight import Preflight, Rejected, preflight
 from tests.starter.installation import NOW, TENANT, Place, campaign, people
 
 BERLIN = ("Europe/Berlin",)

@@ -8,9 +8,9 @@ import pytest
 
 from clarion.settings import load_settings
 from starter.campaign_file import read_campaign_file
-from starter.forecast import MINUTES_PER_CALL, SECONDS_AROUND
-from starter.preflight import Preflight, preflight
-from starter.preflight_call import CallPlan
+from starter.checking.forecast import MINUTES_PER_CALL, SECONDS_AROUND
+from starter.checking.preflight import Preflight, preflight
+from starter.checking.preflight_call import CallPlan
 from tests.starter.installation import NOW, Place, people
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "calls.yaml"

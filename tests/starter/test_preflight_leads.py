@@ -6,9 +6,9 @@ import pytest
 
 from clarion.settings import load_settings
 from starter.campaign_file import read_campaign_file
-from starter.forecast import SECONDS_PER_ANSWER
-from starter.preflight import Preflight, preflight
-from starter.preflight_leads import BATCH_PRICE, LeadPlan
+from starter.checking.forecast import SECONDS_PER_ANSWER
+from starter.checking.preflight import Preflight, preflight
+from starter.checking.preflight_leads import BATCH_PRICE, LeadPlan
 from tests.starter.analysis import LEADS, THEN, accounts, ids, lead_id
 from tests.starter.installation import NOW, Place
 

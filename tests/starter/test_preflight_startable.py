@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from clarion.domain.campaign import CampaignSpec, parse_spec
 from clarion.domain.errors import BadInput
 from clarion.settings import Account, Provider, Settings
-from starter.startable import account_problems, check_startable
+from starter.checking.startable import account_problems, check_startable
 from tests.starter.installation import NOW
 
 TOKEN = SecretStr("t")

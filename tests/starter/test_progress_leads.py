@@ -10,8 +10,8 @@ from rich.console import Console
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import Outcome
 from clarion.store.phases import Phase
-from starter.panels import Sight, campaign_panel
 from starter.progress import Progress
+from starter.terminal.panels import Sight, campaign_panel
 from tests.starter.analysis import COST, GOOD, POOR, THEN, Analysis, analysis, ids, lead
 from tests.starter.installation import NOW, Place
 

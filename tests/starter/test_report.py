@@ -13,8 +13,8 @@ import pytest
 from openpyxl import load_workbook
 
 from clarion.domain.campaign import CampaignStatus
-from starter import workbook
-from starter.report import COLUMNS, harmless, write_report
+from starter.reports import workbook
+from starter.reports.report import COLUMNS, harmless, write_report
 from tests.starter.installation import DELIVERED, PRICE, UNDELIVERED, Place, people
 
 EVIL = '=cmd|"/c calc"!A1'

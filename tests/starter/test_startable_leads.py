@@ -11,7 +11,7 @@ from clarion.domain.campaign import CampaignSpec, parse_spec
 from clarion.domain.errors import BadInput
 from clarion.settings import Account, Provider, Settings
 from starter.amending import amended
-from starter.startable import account_problems, check_startable
+from starter.checking.startable import account_problems, check_startable
 from tests.starter.analysis import LEADS, THEN, accounts, ids, lead_id
 from tests.starter.installation import NOW, Place, campaign
 

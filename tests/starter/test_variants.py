@@ -15,8 +15,8 @@ from clarion.domain.comparison import Judgement
 from clarion.domain.target import TargetState
 from clarion.settings import load_settings
 from starter.campaign_file import read_campaign_file
-from starter.preflight import Preflight, preflight
-from starter.report import COLUMNS
+from starter.checking.preflight import Preflight, preflight
+from starter.reports.report import COLUMNS
 from starter.variants import NO_VARIANTS, variant_results
 from tests.starter.installation import DELIVERED, LANDLINE, NOW, PRICE, OneCampaign, Place, people
 

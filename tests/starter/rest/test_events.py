@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from clarion.domain.campaign import CampaignStatus, parse_spec
 from clarion.domain.rights import Rights
 from clarion.settings import Account, Settings
-from starter import live_watcher
-from starter.live import Live
+from starter.live import watcher as live_watcher
+from starter.live.broadcast import Live
 from starter.rest import events as events_door
 from starter.rest.app import rest_app
 from starter.web import create_app
@@ -233,7 +233,7 @@ async def test_a_ticket_does_not_outlive_its_time_or_its_key(street: Street, mon
     street.door.store.keys.revoke(NORTH, mine.id, time.time())
     async with street.http.get(f"{street.url}{PREFIX}/events?ticket={ticket}") as answer:
         assert "has ended" in (await answer.json(content_type=None))["detail"]
-    monkeypatch.setattr("starter.tickets.LASTS", -1.0)
+    monkeypatch.setattr("starter.live.tickets.LASTS", -1.0)
     ticket = (await street.door.client(SOUTH).post("/tickets")).json()["ticket"]
     async with street.http.get(f"{street.url}{PREFIX}/events?ticket={ticket}") as answer:
         assert "seconds only" in (await answer.json(content_type=None))["detail"]

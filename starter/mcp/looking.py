@@ -1,0 +1,76 @@
+"""What the MCP tools that only look answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from clarion.domain.campaign import Channel
+from clarion.domain.errors import BadInput
+from starter.looking import TranscriptLine
+from starter.mcp.answers import BatchStatus, CampaignList, Transcripts, in_words
+from starter.mcp.shapes import One, WhichCampaigns, WhichTarget, WhichTranscripts
+from starter.why import Why, why
+from starter.wiring import Installation
+
+MOST_LISTED = 200
+"""The newest campaigns, among which the wanted ones are looked for."""
+ERRORS = 10
+"""Groups of errors in a status."""
+
+
+async def list_campaigns(clarion: Installation, which: WhichCampaigns) -> CampaignList:
+    """List the newest campaigns that are as wanted."""
+    lines = await asyncio.to_thread(clarion.looking.campaigns, MOST_LISTED)
+    found = [line for line in lines if which.status in (None, line.status) and which.channel in (None, line.channel)]
+    shown = found[: which.limit]
+    said = f"{len(shown)} of {len(found)}" if len(found) > len(shown) else str(len(shown))
+    return CampaignList(summary=f"{said} campaigns, the newest first", campaigns=tuple(shown))
+
+
+async def get_batch_status(clarion: Installation, one: One) -> BatchStatus:
+    """Say how a campaign stands, and who was not reached for which reason."""
+    progress = await clarion.campaigns.progress(one.campaign_id)
+    errors = await asyncio.to_thread(clarion.looking.errors, one.campaign_id)
+    return BatchStatus(summary=in_words(progress), progress=progress, errors=tuple(errors[:ERRORS]))
+
+
+async def get_batch_transcripts(clarion: Installation, which: WhichTranscripts) -> Transcripts:
+    """Give the words of calls, or the texts that came back. Raises BadInput where nobody is talked to."""
+    channel = (await clarion.campaigns.find(which.campaign_id)).spec.channel
+    if channel is Channel.LEAD_ANALYSIS:
+        raise BadInput(
+            f'campaign "{which.campaign_id}" assesses leads and talks to nobody; `why` tells what is known of one lead'
+        )
+    words = _replies if channel is Channel.SMS else _calls
+    return await asyncio.to_thread(words, clarion, which)
+
+
+def _replies(clarion: Installation, which: WhichTranscripts) -> Transcripts:
+    texts = clarion.looking.conversations(which.campaign_id)
+    end = which.after + which.limit
+    return Transcripts(
+        summary=f"{len(texts):,} texts came back",
+        channel=Channel.SMS,
+        replies=tuple(texts[which.after : end]),
+        next=end if end < len(texts) else None,
+    )
+
+
+def _calls(clarion: Installation, which: WhichTranscripts) -> Transcripts:
+    key = clarion.looking.find(which.campaign_id).ref.key
+    totals = clarion.looking.call_summary(which.campaign_id)
+    records = clarion.store.calls.transcripts(key, after=which.after, limit=which.limit)
+    lines = tuple(TranscriptLine.model_validate(record) for record in records)
+    is_full = len({line.position for line in lines}) == which.limit
+    return Transcripts(
+        summary=f"{totals.calls:,} calls so far; these are {len(lines):,} of which something is known",
+        channel=Channel.CALL,
+        calls=lines,
+        totals=totals,
+        next=lines[-1].position if is_full else None,
+    )
+
+
+async def why_of(clarion: Installation, which: WhichTarget) -> Why:
+    """Explain what became of one target."""
+    return await asyncio.to_thread(why, clarion.looking, which.campaign_id, which.target)
