@@ -16,7 +16,7 @@ from activities.failures import as_failures, in_thread
 from activities.heartbeat import beating
 from activities.hook_watch import HookWatch, Watch
 from clarion.courier import Courier, Parcel, Wire
-from clarion.domain.hook import Answer, fate
+from clarion.domain.delivery import Answer, fate
 from clarion.hook_contracts import HookOrder, HookRef, HookReport
 from clarion.store.deliveries import SEEN, Glance, Result
 from clarion.store.hook_rows import Delivery, Hook

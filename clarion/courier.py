@@ -20,7 +20,7 @@ from typing import Protocol
 import httpx
 from standardwebhooks import Webhook
 
-from clarion.domain.hook import LONGEST_PATIENCE, Answer
+from clarion.domain.delivery import LONGEST_PATIENCE, Answer
 from clarion.domain.hook_address import PRIVATE, is_public
 
 TIMEOUT = 10.0

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clarion.domain.delivery import DeliveryState
 from clarion.domain.errors import Conflict, Unreachable
-from clarion.domain.hook import TEST, DeliveryState, wanted_types
+from clarion.domain.hook import TEST, wanted_types
 from clarion.domain.hook_address import checked_url
 from clarion.hook_contracts import HookInput, HookRef
 from clarion.settings import Settings

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import BadInput, did_you_mean
@@ -32,54 +31,8 @@ TYPES = tuple(f"{CAMPAIGN}.{word}" for word in CAMPAIGN_WORDS) + tuple(f"{ATTEMP
 TEST = "hook.test"
 """The type of what is sent to try a hook out; no hook has to ask for it."""
 
-DELAYS = (5.0, 30.0, 120.0, 900.0, 3600.0, 21600.0, 86400.0)
-"""Seconds before the second, third, … try; after the last one a delivery is dead."""
-
-LONGEST_PATIENCE = 86400.0
-"""Seconds that a receiver may ask for at most."""
-
-JITTER = 0.2
-"""Share by which a delay may grow, so that many deliveries that failed at once do not come back at once."""
-
-GONE = 410
 
 _ABOUT_ATTEMPT = re.compile(r"attempt (\d+): ?(.*)", re.DOTALL)
-
-
-class DeliveryState(StrEnum):
-    """Where the delivery of one event to one hook stands."""
-
-    WAITING = "waiting"
-    """Due now or later."""
-    DELIVERED = "delivered"
-    DEAD = "dead"
-    """Tried for the last time; only a person sends it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of one try to deliver."""
-
-    status: int | None
-    """HTTP status; None when there was no answer."""
-    error: str | None = None
-    """Why it is not delivered, in words without the address."""
-    retry_after: float | None = None
-    """Seconds of patience that the receiver asks for."""
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the receiver has taken it."""
-        return self.status is not None and 200 <= self.status < 300 and self.error is None
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What follows from an answer."""
-
-    state: DeliveryState
-    due_at: float
-    """Epoch seconds of the next try, where it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +123,3 @@ def body_of(message_id: str, line: Line, row: int | None = None, said: Said | No
         "campaign_id": line.campaign_id,
         "data": data,
     }
-
-
-def fate(answer: Answer, tries: int, now: float, chance: float, delays: Sequence[float] = DELAYS) -> Fate:
-    """Decide what follows from an answer to try number ``tries``; ``chance`` is from 0 up to 1."""
-    if answer.is_good:
-        return Fate(DeliveryState.DELIVERED, now)
-    if answer.status == GONE or tries > len(delays):
-        return Fate(DeliveryState.DEAD, now)
-    delay = delays[tries - 1] * (1 + JITTER * chance)
-    return Fate(DeliveryState.WAITING, now + max(delay, patience(answer)))
-
-
-def patience(answer: Answer) -> float:
-    """Seconds for which a receiver wants to hear nothing."""
-    return min(max(answer.retry_after or 0.0, 0.0), LONGEST_PATIENCE)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, delete, func, select, update
 
-from clarion.domain.hook import GONE, Answer, DeliveryState, Fate, Line, Said, body_of, patience, wants
+from clarion.domain.delivery import GONE, Answer, DeliveryState, Fate, patience
+from clarion.domain.hook import Line, Said, body_of, wants
 from clarion.hook_contracts import HookRef
 from clarion.store.database import Database, insert_into, storable
 from clarion.store.door_schema import deliveries, hooks

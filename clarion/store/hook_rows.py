@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from clarion.domain.hook import DeliveryState
+from clarion.domain.delivery import DeliveryState
 from clarion.hook_contracts import HookRef
 
 MOST_WAITING = 10_000

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
+from clarion.domain.delivery import DeliveryState
 from clarion.domain.errors import NotFound
-from clarion.domain.hook import DeliveryState
 from clarion.hook_contracts import HookRef
 from clarion.store.database import Database
 from clarion.store.door_schema import deliveries, hooks

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clarion.domain.hook import DeliveryState
+from clarion.domain.delivery import DeliveryState
 from starter.cli.frame import Json, installation, looking, out, print_json, print_json_list, run, say
 
 if TYPE_CHECKING:

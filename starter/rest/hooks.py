@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from clarion.domain.hook import DeliveryState
+from clarion.domain.delivery import DeliveryState
 from starter.hooks import DeliveryView, Hooks, HookView, NewHookView
 from starter.rest.callers import Admin, Reader
 from starter.rest.paging import LARGEST, Cursor, Limit, Page, cursor_at, number_after, page

@@ -22,8 +22,8 @@ from activities.hooks import AT_ONCE, HookActivities
 from clarion.contracts import CampaignRef
 from clarion.courier import Courier, Parcel, resolve
 from clarion.domain.campaign import CampaignStatus, parse_spec
+from clarion.domain.delivery import Answer, DeliveryState
 from clarion.domain.errors import Unreachable
-from clarion.domain.hook import Answer, DeliveryState
 from clarion.hook_contracts import HookOrder, HookReport
 from clarion.store.deliveries import Glance
 from clarion.store.hook_rows import Hook

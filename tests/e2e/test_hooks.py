@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import Response
 
 from clarion.domain.campaign import CampaignStatus
-from clarion.domain.hook import DeliveryState
+from clarion.domain.delivery import DeliveryState
 from starter.hooks import HookLooks, Hooks, HookState
 from starter.wiring import Connection
 from tests.activities.receiver import receiving

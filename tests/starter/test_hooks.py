@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
+from clarion.domain.delivery import Answer, DeliveryState, fate
 from clarion.domain.errors import Conflict, NotFound
-from clarion.domain.hook import Answer, DeliveryState, fate
 from clarion.hook_contracts import HookRef
 from clarion.settings import Settings
 from clarion.store.deliveries import Result

@@ -19,7 +19,7 @@ from clarion.audience.checks import RowChecker
 from clarion.audience.source import open_audience
 from clarion.domain.call import Speaker, Stage, Turn
 from clarion.domain.campaign import CampaignStatus, parse_spec
-from clarion.domain.hook import Answer, fate
+from clarion.domain.delivery import Answer, fate
 from clarion.domain.rights import Rights
 from clarion.settings import Settings
 from clarion.store.deliveries import Result

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from clarion.domain.campaign import CampaignStatus
+from clarion.domain.delivery import DELAYS, Answer, DeliveryState, fate
 from clarion.domain.errors import NotFound
-from clarion.domain.hook import DELAYS, Answer, DeliveryState, fate
 from clarion.hook_contracts import HookRef
 from clarion.store.deliveries import KEPT_DEAD, KEPT_DELIVERED, MANY_STRIKES, PAGE, SAID_GONE, Deliveries, Result
 from clarion.store.hook_rows import Delivery, Hook

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from clarion.domain.hook import Answer, fate
+from clarion.domain.delivery import Answer, fate
 from clarion.store.deliveries import Result
 from clarion.store.hook_rows import Hook
 from tests.starter.rest.doorway import NORTH, SOUTH, Doorway

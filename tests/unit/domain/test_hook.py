@@ -6,19 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clarion.domain.delivery import DELAYS, JITTER, Answer, DeliveryState, fate
 from clarion.domain.errors import BadInput
-from clarion.domain.hook import (
-    DELAYS,
-    JITTER,
-    TYPES,
-    Answer,
-    DeliveryState,
-    Line,
-    body_of,
-    fate,
-    wanted_types,
-    wants,
-)
+from clarion.domain.hook import TYPES, Line, body_of, wanted_types, wants
 from clarion.domain.hook_address import checked_url, is_public
 
 NOW = 1_000.0
