@@ -20,7 +20,7 @@ from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from clarion.store.store import Store
 from starter.schedule_form import attributes, in_temporal, temporal_id
-from starter.terminal.schedule_views import FiringView, ScheduleView, State, orphan
+from starter.schedule_views import FiringView, ScheduleView, State, orphan
 from workflows.scheduled import ScheduledCampaign
 
 ANSWER_WITHIN = 15.0

@@ -10,7 +10,7 @@ import typer
 from starter.cli.frame import Json, installation, out, print_json, print_json_list, run, say
 
 if TYPE_CHECKING:
-    from starter.terminal.schedule_views import FiringView, ScheduleView
+    from starter.schedule_views import FiringView, ScheduleView
 
 app = typer.Typer(help="Schedules: campaigns that begin again and again.", no_args_is_help=True)
 

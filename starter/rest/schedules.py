@@ -13,7 +13,7 @@ from starter.rest.callers import Operator, Reader
 from starter.rest.paging import Page
 from starter.rest.places import whole
 from starter.rest.steering import Body, WithReason
-from starter.terminal.schedule_views import FiringView, ScheduleView
+from starter.schedule_views import FiringView, ScheduleView
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 

@@ -9,8 +9,8 @@ import pytest
 from clarion.domain.campaign import CampaignStatus
 from starter.cloning import clone
 from starter.drafts import Drafts
+from starter.schedule_views import State
 from starter.schedules import Schedules
-from starter.terminal.schedule_views import State
 from tests.e2e.site import Run, Site, clarion, closed, numbers, write_people
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

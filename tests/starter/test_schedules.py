@@ -14,7 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from clarion.domain.errors import BadInput, Conflict, NotFound
 from clarion.domain.schedule import Schedule, next_firings, parse_schedule
 from clarion.settings import load_settings
-from starter.terminal.schedule_views import State
+from starter.schedule_views import State
 from starter.wiring import Installation
 from tests.starter.installation import TENANT, Place, people
 from tests.workflows.stage import join_server, real_server
