@@ -16,7 +16,7 @@ from clarion.store.campaigns import Campaign
 from starter.draft_contacts import DraftPlace, DraftRow, Sought, draft_rows
 from starter.drafts import Drafts
 from starter.looking import Looking, TargetLine, View
-from starter.looking_pages import Leaf, leaf
+from starter.looking_pages import Slice, slice_of
 from starter.which import positions
 
 MOST_AT_ONCE = 10_000
@@ -85,7 +85,7 @@ class Contacts:
         """Add the rows of a file, which the person calls ``name``. Raises as ``add`` does."""
         return Added(accepted=None, file=await self.drafts.upload(campaign_id, path, name))
 
-    def page(self, campaign_id: str, wanted: Filter, after: DraftPlace, limit: int) -> Leaf[ContactLine, DraftPlace]:
+    def page(self, campaign_id: str, wanted: Filter, after: DraftPlace, limit: int) -> Slice[ContactLine, DraftPlace]:
         """List contacts in the order of the audience. Blocking. Raises NotFound, and BadInput for a wrong search.
 
         Those of a draft stand in its files. What a draft's page shows may be less than ``limit`` although more follow.
@@ -94,24 +94,24 @@ class Contacts:
         if campaign.status is CampaignStatus.DRAFT:
             return self._of_draft(campaign, wanted, after, limit)
         found = self._of_store(campaign, wanted, after.position, limit + 1)
-        return leaf(found, limit, _same, lambda line: DraftPlace(line.position))
+        return slice_of(found, limit, _same, lambda line: DraftPlace(line.position))
 
     def _of_draft(
         self, campaign: Campaign, wanted: Filter, after: DraftPlace, limit: int
-    ) -> Leaf[ContactLine, DraftPlace]:
+    ) -> Slice[ContactLine, DraftPlace]:
         sought = None if wanted.search is None else Sought.of(campaign, wanted.search)
         found: list[ContactLine] = []
         last = after
         for row in draft_rows(self.looking, campaign, after):
             if row is None:  # enough was read for one page
-                return Leaf(found, last)
+                return Slice(found, last)
             line = _line(campaign, row)
             if _fits(line, wanted) and (sought is None or sought.fits(line.position, line.row, line.address)):
                 if len(found) == limit:
-                    return Leaf(found, last)
+                    return Slice(found, last)
                 found.append(line)
             last = row.place
-        return Leaf(found, None)
+        return Slice(found, None)
 
     def _of_store(self, campaign: Campaign, wanted: Filter, after: int, limit: int) -> list[ContactLine]:
         page, key = self.looking.store.targets.page, campaign.ref.key

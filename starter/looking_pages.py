@@ -72,8 +72,8 @@ class LogLine(EventLine):
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf(Generic[Item, Place]):
-    """One page."""
+class Slice(Generic[Item, Place]):
+    """Part of a list: a page, and where the next one begins."""
 
     items: Sequence[Item]
     next: Place | None
@@ -86,50 +86,52 @@ class LookingPages:
 
     looking: Looking
 
-    def messages(self, campaign_id: str, after: AttemptPlace, limit: int) -> Leaf[MessageLine, AttemptPlace]:
+    def messages(self, campaign_id: str, after: AttemptPlace, limit: int) -> Slice[MessageLine, AttemptPlace]:
         """Attempts to send a text, in the order of the audience; none of other channels. Raises NotFound."""
         campaign = self.looking.find(campaign_id)
         if campaign.spec.channel is not Channel.SMS:
-            return Leaf([], None)
+            return Slice([], None)
         rows = self.looking.store.pages.attempts(campaign.ref.key, after, limit + 1)
-        return leaf(rows, limit, MessageLine.model_validate, lambda row: AttemptPlace(row.position, row.number))
+        return slice_of(rows, limit, MessageLine.model_validate, lambda row: AttemptPlace(row.position, row.number))
 
-    def calls(self, campaign_id: str, after: AttemptPlace, limit: int) -> Leaf[CallLine, AttemptPlace]:
+    def calls(self, campaign_id: str, after: AttemptPlace, limit: int) -> Slice[CallLine, AttemptPlace]:
         """Attempts to call somebody, in the order of the audience; none of other channels. Raises NotFound."""
         campaign = self.looking.find(campaign_id)
         if campaign.spec.channel is not Channel.CALL:
-            return Leaf([], None)
+            return Slice([], None)
         rows = self.looking.store.calls.page(campaign.ref.key, after, limit + 1)
-        return leaf(rows, limit, CallLine.model_validate, _place)
+        return slice_of(rows, limit, CallLine.model_validate, _place)
 
-    def transcripts(self, campaign_id: str, after: AttemptPlace, limit: int) -> Leaf[TranscriptLine, AttemptPlace]:
+    def transcripts(self, campaign_id: str, after: AttemptPlace, limit: int) -> Slice[TranscriptLine, AttemptPlace]:
         """Calls of which is known what was said, in the order of the audience. Raises NotFound."""
         key = self.looking.find(campaign_id).ref.key
         rows = self.looking.store.calls.page(key, after, limit + 1, told_only=True)
-        return leaf(rows, limit, TranscriptLine.model_validate, _place)
+        return slice_of(rows, limit, TranscriptLine.model_validate, _place)
 
-    def conversations(self, campaign_id: str, after: TextPlace, limit: int) -> Leaf[ConversationLine, TextPlace]:
+    def conversations(self, campaign_id: str, after: TextPlace, limit: int) -> Slice[ConversationLine, TextPlace]:
         """What people answered, the oldest first. Raises NotFound."""
         rows = self.looking.store.pages.conversations(self.looking.find(campaign_id).ref.key, after, limit + 1)
-        return leaf(rows, limit, ConversationLine.model_validate, lambda row: TextPlace(row.received_at, row.reference))
+        return slice_of(
+            rows, limit, ConversationLine.model_validate, lambda row: TextPlace(row.received_at, row.reference)
+        )
 
-    def log(self, campaign_id: str, after: int, limit: int) -> Leaf[LogLine, int]:
+    def log(self, campaign_id: str, after: int, limit: int) -> Slice[LogLine, int]:
         """Everything that was written down, the oldest first; lines about targets may name them. Raises NotFound."""
         rows = self.looking.store.events.after(self.looking.find(campaign_id).ref.key, after, limit + 1)
-        return leaf(rows, limit, LogLine.model_validate, lambda row: row.id)
+        return slice_of(rows, limit, LogLine.model_validate, lambda row: row.id)
 
-    def suppressions(self, after: str, limit: int) -> Leaf[SuppressionLine, str]:
+    def suppressions(self, after: str, limit: int) -> Slice[SuppressionLine, str]:
         """The do-not-contact list, in the order of the numbers."""
         rows = self.looking.store.suppressions.list(self.looking.tenant, after=after, limit=limit + 1)
-        return leaf(rows, limit, SuppressionLine.model_validate, lambda row: row.address)
+        return slice_of(rows, limit, SuppressionLine.model_validate, lambda row: row.address)
 
 
-def leaf(
+def slice_of(
     rows: Sequence[Row], limit: int, read: Callable[[Row], Item], place: Callable[[Row], Place]
-) -> Leaf[Item, Place]:
+) -> Slice[Item, Place]:
     """Make a page of up to ``limit`` of these rows; that there are more of them says that there is a next page."""
     kept = rows[:limit]
-    return Leaf([read(row) for row in kept], place(kept[-1]) if len(rows) > limit else None)
+    return Slice([read(row) for row in kept], place(kept[-1]) if len(rows) > limit else None)
 
 
 def _place(record: CallRecord) -> AttemptPlace:

@@ -12,8 +12,8 @@ from clarion.account_contracts import AccountLimits, AccountState
 from clarion.domain.errors import BadInput, Unreachable
 from starter.account_lines import AccountLine, AccountLines, require_account
 from starter.rest.callers import Admin, Reader
+from starter.rest.cursors import whole
 from starter.rest.paging import Page
-from starter.rest.places import whole
 from starter.wiring import Installation
 
 router = APIRouter(prefix="/accounts", tags=["Accounts"])

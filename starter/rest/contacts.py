@@ -14,8 +14,8 @@ from clarion.domain.target import Outcome, SkipReason, TargetState
 from starter.contacts import MOST_AT_ONCE, Added, ContactLine, Contacts, Filter, Value
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Caller, Operator, Reader
+from starter.rest.cursors import contact_after, of_numbers, page_of
 from starter.rest.paging import Cursor, Limit, Page
-from starter.rest.places import contact_after, of_numbers, page_of
 from starter.rest.uploads import uploaded
 from starter.why import Why, why
 

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 
 from clarion.domain.errors import ClarionError
-from clarion.store.replies import Beginning, Reply
+from clarion.store.replies import RENEWED, Beginning, Reply
 from starter.campaigns import new_id
 from starter.rest.callers import Caller, Operator
 
@@ -62,12 +63,31 @@ class OnceOnly:
         if isinstance(begun, Reply):
             return _response(begun, repeated=True)
         try:
-            reply = _reply(await work(begun is Beginning.AGAIN))
+            async with self._renewed():
+                reply = _reply(await work(begun is Beginning.AGAIN))
         except (ClarionError, Exception):
             await asyncio.to_thread(replies.forget, tenant, self.key)
             raise
         await asyncio.to_thread(replies.finish, tenant, self.key, reply)
         return _response(reply)
+
+    @asynccontextmanager
+    async def _renewed(self) -> AsyncIterator[None]:
+        """Tell everybody that the request is worked on, however long that takes."""
+        key, replies = self.key or "", self.caller.clarion.store.replies
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(RENEWED)
+                with suppress(ClarionError):
+                    await asyncio.to_thread(replies.renew, self.caller.tenant, key, time.time())
+
+        renewing = asyncio.create_task(renew(), name="idempotency key")
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
 
 
 async def once_only(

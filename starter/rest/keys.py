@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from clarion.domain.rights import Rights
 from starter.keys import KeyLine, Keys, NewKey
 from starter.rest.callers import Admin
+from starter.rest.cursors import whole
 from starter.rest.paging import Page
-from starter.rest.places import whole
 
 router = APIRouter(prefix="/keys", tags=["Keys"])
 

@@ -13,8 +13,8 @@ from starter.looking_pages import CallLine, LogLine, LookingPages, MessageLine
 from starter.progress import Progress
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Reader
+from starter.rest.cursors import attempt_after, of_numbers, of_text, page_of, text_place_after, whole
 from starter.rest.paging import Cursor, Limit, Page, number_after
-from starter.rest.places import attempt_after, of_numbers, of_text, page_of, text_place_after, whole
 
 router = APIRouter(prefix="/campaigns/{campaign_id}", tags=["Looking"])
 

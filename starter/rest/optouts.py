@@ -13,8 +13,8 @@ from starter.looking import SuppressionLine
 from starter.looking_pages import LookingPages
 from starter.optouts import OptedOut, OptOuts
 from starter.rest.callers import Admin, Operator, Reader
+from starter.rest.cursors import page_of, whole
 from starter.rest.paging import Cursor, Limit, Page, text_after
-from starter.rest.places import page_of, whole
 
 router = APIRouter(prefix="/do-not-contact", tags=["Do not contact"])
 

@@ -55,7 +55,7 @@ def number_after(cursor: str | None, front: int = 0) -> int:
     """Return the number to go on after; ``front`` without a cursor. Raises BadInput for one that is not ours."""
     place = front if cursor is None else _place(cursor)
     if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= LARGEST:
-        raise _not_ours()
+        raise not_ours()
     return place
 
 
@@ -63,7 +63,7 @@ def text_after(cursor: str | None) -> str:
     """Return the text to go on after; empty without a cursor. Raises BadInput for one that is not ours."""
     place = "" if cursor is None else _place(cursor)
     if not isinstance(place, str) or not place.isprintable():
-        raise _not_ours()
+        raise not_ours()
     return place
 
 
@@ -71,10 +71,11 @@ def _place(cursor: str) -> object:
     try:
         return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):
-        raise _not_ours() from None
+        raise not_ours() from None
 
 
-def _not_ours() -> BadInput:
+def not_ours() -> BadInput:
+    """Return what a caller is told of a cursor that another list has given, or none."""
     return BadInput(
         "cursor is none of this list; take `next` of the page before, or leave it out to begin at the front"
     )

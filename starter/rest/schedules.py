@@ -10,8 +10,8 @@ from pydantic import Field
 from clarion.domain.schedule import parse_schedule
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Operator, Reader
+from starter.rest.cursors import whole
 from starter.rest.paging import Page
-from starter.rest.places import whole
 from starter.rest.steering import Body, WithReason
 from starter.schedule_views import FiringView, ScheduleView
 

@@ -100,9 +100,7 @@ async def start(campaign_id: CampaignId, caller: Operator, once: Once, request: 
     """Start a draft: now, or at its `start_at`."""
 
     async def work(again: bool) -> Answer:
-        campaign = await caller.clarion.campaigns.find(campaign_id)
-        if not again or campaign.status is CampaignStatus.DRAFT:
-            campaign = await caller.clarion.campaigns.launch(campaign_id)
+        campaign = await caller.clarion.campaigns.launch(campaign_id, again=again)
         return Answer(200, await shown(caller, campaign, base_of(request)))
 
     return await once(work)

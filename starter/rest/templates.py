@@ -11,9 +11,9 @@ from starter.rest.bodies import CampaignId
 from starter.rest.callers import Operator, Reader
 from starter.rest.campaign_views import MOST_CONTACTS, CampaignView, Value
 from starter.rest.campaigns import MADE, base_of, shown
+from starter.rest.cursors import whole
 from starter.rest.idempotency import Answer, Once
 from starter.rest.paging import Page
-from starter.rest.places import whole
 from starter.rest.steering import Body
 from starter.templates import TemplateView
 

@@ -1,4 +1,4 @@
-"""How the places at which pages end are written into cursors, and read again."""
+"""Cursors: where a page has ended, written as text that callers hand back, and read again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from clarion.domain.errors import BadInput
 from clarion.store.pages import AttemptPlace, TextPlace
 from starter.draft_contacts import DraftPlace
-from starter.looking_pages import Leaf
-from starter.rest.paging import LARGEST, Page, cursor_at, text_after
+from starter.looking_pages import Slice
+from starter.rest.paging import LARGEST, Page, cursor_at, not_ours, text_after
 
 NUMBERS = re.compile(r"\d{1,19}(?:\.\d{1,19})*")
 
@@ -19,9 +18,9 @@ T = TypeVar("T")
 Place = TypeVar("Place")
 
 
-def page_of(leaf: Leaf[T, Place], write: Callable[[Place], int | str]) -> Page[T]:
+def page_of(part: Slice[T, Place], write: Callable[[Place], int | str]) -> Page[T]:
     """Make an answer of a page; ``write`` makes its end something that a cursor can hold."""
-    return Page(items=leaf.items, next=None if leaf.next is None else cursor_at(write(leaf.next)))
+    return Page(items=part.items, next=None if part.next is None else cursor_at(write(part.next)))
 
 
 def whole(items: Sequence[T]) -> Page[T]:
@@ -58,9 +57,9 @@ def text_place_after(cursor: str | None) -> TextPlace:
     try:
         received_at = float(at)
     except ValueError:
-        raise _not_ours() from None
+        raise not_ours() from None
     if not math.isfinite(received_at):
-        raise _not_ours()
+        raise not_ours()
     return TextPlace(received_at, reference)
 
 
@@ -70,11 +69,5 @@ def _numbers(cursor: str | None, count: int) -> list[int]:
         return [0] * count
     numbers = [int(part) for part in text.split(".")] if NUMBERS.fullmatch(text) and text.isascii() else []
     if len(numbers) != count or max(numbers) > LARGEST:
-        raise _not_ours()
+        raise not_ours()
     return numbers
-
-
-def _not_ours() -> BadInput:
-    return BadInput(
-        "cursor is none of this list; take `next` of the page before, or leave it out to begin at the front"
-    )
