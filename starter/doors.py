@@ -21,7 +21,7 @@ from starter.wiring import Installation
 def add_doors(app: FastAPI, installation: Installation) -> None:
     """Add every door to the application that has the webhooks."""
     app.state.live = Live(installation.store)
-    app.state.goodbyes.append(app.state.live.close)
+    app.state.on_shutdown.append(app.state.live.close)
     app.mount("/api/v1", rest_app(installation, app.state.live))
     add_codec(app, installation)
     app.state.mcp = McpDoor(installation)

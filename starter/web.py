@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_HEALTH = 5.0
 """Seconds in which the services we need have to answer."""
-LONGEST_GOODBYE = 10
+LONGEST_SHUTDOWN = 10
 """Seconds for requests under way to end when the process is asked to stop."""
 BACKLOG = 1024
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -44,7 +44,7 @@ Health = Callable[[], Awaitable[Mapping[str, str]]]
 def create_app(settings: Settings, inbox: Inbox, health: Health, lifespan: Lifespan | None = None) -> FastAPI:
     """Build the application. ``lifespan`` starts and stops what runs beside the requests."""
     app = FastAPI(title="Clarion", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.goodbyes = []
+    app.state.on_shutdown = []
     app.add_middleware(SafeHeaders)
     app.include_router(webhook_routes(settings, inbox))
 
@@ -109,7 +109,7 @@ def listen(host: str, port: int) -> socket.socket:
 class WebServer(uvicorn.Server):
     """Uvicorn without its hold on the process: neither signals nor a failed start end it before our own parts end."""
 
-    goodbyes: Sequence[Callable[[], None]] = ()
+    on_shutdown: Sequence[Callable[[], None]] = ()
     """Called before it waits for requests under way."""
 
     @contextmanager
@@ -126,8 +126,8 @@ class WebServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End gracefully."""
-        for goodbye in self.goodbyes:
-            goodbye()
+        for close in self.on_shutdown:
+            close()
         await super().shutdown(sockets=sockets)
 
 
@@ -142,11 +142,11 @@ def web_server(app: FastAPI) -> WebServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=LONGEST_GOODBYE,
+            timeout_graceful_shutdown=LONGEST_SHUTDOWN,
             ws="websockets-sansio",
         )
     )
-    server.goodbyes = getattr(app.state, "goodbyes", ())
+    server.on_shutdown = getattr(app.state, "on_shutdown", ())
     return server
 
 

@@ -137,7 +137,7 @@ async def built(folder: Path) -> AsyncIterator[Town]:
     for name in ("tickets", "confirm", "dashboard-session"):
         store.keys.secret(name, "fresh", NOW)
     app = FastAPI(openapi_url=None)
-    app.state.goodbyes = []
+    app.state.on_shutdown = []
     add_doors(app, installation)
     try:
         yield Town(app, installation, tokens, hook, key_id)

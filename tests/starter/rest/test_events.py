@@ -118,7 +118,7 @@ async def street(door: Doorway) -> AsyncIterator[Street]:
     account = Account(sid="AC" + "0" * 32, auth_token=secret, from_number="+15005550006")
     app = create_app(Settings(accounts={"main": account}), Shelf(), healthy)
     live = Live(door.store, look_every=0.02)
-    app.state.goodbyes.append(live.close)
+    app.state.on_shutdown.append(live.close)
     app.mount(PREFIX, rest_app(door.installation, live))
     async with served(app) as url, aiohttp.ClientSession() as http:
         yield Street(url, door, http, ref.key)
@@ -277,7 +277,7 @@ async def test_one_who_takes_nothing_is_cut_off_and_goes_on_later(
 async def test_streams_end_at_once_when_the_process_does(door: Doorway) -> None:
     app = create_app(Settings(), Shelf(), healthy)
     live = Live(door.store, look_every=0.02)
-    app.state.goodbyes.append(live.close)
+    app.state.on_shutdown.append(live.close)
     app.mount(PREFIX, rest_app(door.installation, live))
     headers = {"Authorization": f"Bearer {door.tokens[NORTH, Rights.READ]}"}
     async with aiohttp.ClientSession() as http:
