@@ -9,7 +9,7 @@ from clarion.domain.campaign import CampaignStatus
 from clarion.store.campaigns import Campaign
 from starter.looking import AttemptLine, TargetLine, TranscriptLine
 from starter.looking_leads import LeadFacts
-from starter.terminal.times import when
+from starter.times import when
 
 
 @dataclass(frozen=True, slots=True)

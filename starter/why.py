@@ -18,7 +18,7 @@ from clarion.store.targets import RETRYABLE_OUTCOMES
 from starter.case import Answer, Case
 from starter.looking import AttemptLine, EventLine, Looking, TargetLine, View
 from starter.looking_leads import LeadFacts, lead_facts
-from starter.terminal.times import clock, span
+from starter.times import clock, span
 from starter.which import nobody, positions
 from starter.why_leads import answer_of_lead
 

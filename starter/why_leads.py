@@ -9,7 +9,7 @@ from clarion.domain.campaign import Channel
 from clarion.domain.target import Outcome, TargetState
 from starter.case import Answer, Case
 from starter.looking_leads import LeadFacts
-from starter.terminal.times import clock
+from starter.times import clock
 
 SHORT_KEY = 12
 """Characters of a question's key that tell it from others in a sentence."""

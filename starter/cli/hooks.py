@@ -223,7 +223,7 @@ def _tell(hook: HookView) -> None:
 
 def _print_deliveries(found: Iterable[DeliveryView]) -> None:
     from starter.terminal.tables import new_table
-    from starter.terminal.times import clock
+    from starter.times import clock
 
     now = time.time()
     table = new_table("number", "event", "of", "state", "tries", "next try or end", "last answer")

@@ -49,7 +49,7 @@ def list_(tenant: Tenant = None, as_json: Json = False) -> None:
         print_json_list(KeyLine.model_validate(key) for key in found)
         return
     from starter.terminal.tables import new_table
-    from starter.terminal.times import clock
+    from starter.times import clock
 
     now = time.time()
     table = new_table("key", "name", "may", "made", "last used", "ends")

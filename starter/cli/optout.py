@@ -53,7 +53,7 @@ def list_(as_json: Json = False) -> None:
             print_json_list(found)
             return
         from starter.terminal.tables import new_table
-        from starter.terminal.times import clock
+        from starter.times import clock
 
         table = new_table("number", "since", "through", "why")
         for line in found:

@@ -54,7 +54,7 @@ def list_(as_json: Json = False) -> None:
             print_json_list(iter(found))
             return
         from starter.terminal.tables import new_table
-        from starter.terminal.times import clock
+        from starter.times import clock
 
         table = new_table("schedule", "state", "cron", "time zone", "next", "last")
         for view in found:

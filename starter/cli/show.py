@@ -21,7 +21,7 @@ from starter.looking import EventLine, Looking
 from starter.progress import Progress
 from starter.terminal.panels import Sight, campaign_panel
 from starter.terminal.tables import new_table
-from starter.terminal.times import clock
+from starter.times import clock
 from starter.wiring import Installation
 
 LINES = 20

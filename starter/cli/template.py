@@ -60,7 +60,7 @@ def list_(as_json: Json = False) -> None:
             print_json_list(iter(found))
             return
         from starter.terminal.tables import new_table
-        from starter.terminal.times import clock
+        from starter.times import clock
 
         table = new_table("template", "name", "channel", "account", "contacts in", "schedule", "made")
         for template in found:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from starter.dashboard import charts
 from starter.dashboard.visitors import Visitor
-from starter.terminal.times import clock, iso, span, when
+from starter.times import clock, iso, span, when
 
 HERE = Path(__file__).parent
 PREFIX = "/dashboard"

@@ -15,7 +15,7 @@ from starter.looking_leads import LeadSums, lead_lines, lead_sums
 from starter.phases import LEFT_OUT_LATER
 from starter.progress import Progress
 from starter.reports.parts import Cell, Sheet
-from starter.terminal.times import iso
+from starter.times import iso
 
 LEAD = "Lead: "
 """Before the name of a lead's field in its column's."""

@@ -25,7 +25,7 @@ from starter.reports import variants as report_variants
 from starter.reports.calls import LastCalls
 from starter.reports.leads import LeadReport
 from starter.reports.parts import FORMULA_STARTS, Cell, Sheet, Written
-from starter.terminal.times import iso
+from starter.times import iso
 from starter.variants import variant_results
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.text import Text
 from clarion.domain.call import Speaker
 from starter.looking import CallSummaryLine, TranscriptLine
 from starter.terminal.tables import new_table
-from starter.terminal.times import span
+from starter.times import span
 
 SPEAKERS = {Speaker.AGENT: ("agent", "cyan"), Speaker.PERSON: ("person", "green"), Speaker.OTHER: ("other", "yellow")}
 

@@ -21,7 +21,7 @@ from clarion.domain.target import TargetState
 from starter.chronicle import Line
 from starter.progress import Progress
 from starter.terminal.phase_views import lineage_lines, phase_table, tokens_line
-from starter.terminal.times import ahead, clock, span, when
+from starter.times import ahead, clock, span, when
 
 WIDE = 104
 """Columns from which three facts stand beside each other."""

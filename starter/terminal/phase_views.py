@@ -10,7 +10,7 @@ from rich.text import Text
 
 from starter.phases import PhaseFigures
 from starter.progress import Follower, Progress
-from starter.terminal.times import span, when
+from starter.times import span, when
 
 NUMBERS = frozenset({"leads", "rate", "chunk", "came through"})
 """Columns of numbers."""

@@ -23,7 +23,7 @@ from starter.cli.frame import err, out
 from starter.terminal.preflight_call_view import call_rate, call_sample
 from starter.terminal.preflight_leads_view import ids_line, lead_cost, lead_facts, lead_rate, question
 from starter.terminal.tables import new_table, some_rows
-from starter.terminal.times import span, when
+from starter.times import span, when
 from starter.wiring import has_database, open_store
 
 BETWEEN_UPDATES = 0.2

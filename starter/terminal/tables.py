@@ -13,7 +13,7 @@ from rich.text import Text
 from clarion.domain.target import TargetState
 from starter.looking import CampaignLine, ConversationLine, ErrorGroup, TargetLine
 from starter.terminal.panels import STATE_STYLES, status_style
-from starter.terminal.times import clock
+from starter.times import clock
 from starter.why import Why
 
 CHILD = "└─"
