@@ -13,7 +13,7 @@ from clarion.contracts import CampaignRef, Pacing, Snapshot
 from clarion.domain.campaign import MOST_LANES, CampaignSpec, CampaignStatus, Limits, spacing_of
 from clarion.domain.errors import BadInput, NotFound, did_you_mean
 from clarion.domain.problems import sentences
-from clarion.store.choosing import EVERYTHING, Choice
+from clarion.store.campaign_filter import EVERYTHING, CampaignFilter
 from clarion.store.creating import add_campaign, id_taken, words_of
 from clarion.store.database import Database
 from clarion.store.pace import PaceBook, account_pace, campaign_pace, make_rows, set_pace
@@ -147,10 +147,10 @@ class Campaigns:
             raise _unknown(key)
         return _campaign(row)
 
-    def list(self, tenant: str, *, limit: int = 100, choice: Choice = EVERYTHING) -> Sequence[Campaign]:
+    def list(self, tenant: str, *, limit: int = 100, wanted: CampaignFilter = EVERYTHING) -> Sequence[Campaign]:
         """The newest campaigns of a tenant, the newest first; templates are none."""
         query = select(campaigns).where(
-            campaigns.c.tenant == tenant, campaigns.c.template.is_(False), *choice.conditions()
+            campaigns.c.tenant == tenant, campaigns.c.template.is_(False), *wanted.conditions()
         )
         with self._database.read() as connection:
             return [_campaign(row) for row in connection.execute(query.order_by(campaigns.c.key.desc()).limit(limit))]

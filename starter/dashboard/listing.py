@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
-from clarion.store.choosing import Choice
+from clarion.store.campaign_filter import CampaignFilter
 from starter.dashboard.rendering import fragment, page
 from starter.dashboard.sights import listed, sights_of
 from starter.dashboard.visitors import Reader, Visitor
@@ -52,7 +52,7 @@ async def rows(
     return fragment("campaigns_rows.html", **await _shown(request, visitor, _wanted(status, channel, q, before)))
 
 
-async def _shown(request: Request, visitor: Visitor, wanted: Choice) -> dict[str, object]:
+async def _shown(request: Request, visitor: Visitor, wanted: CampaignFilter) -> dict[str, object]:
     tenant, store = visitor.tenant, visitor.clarion.store
     lists = sights_of(request).lists
     found = await lists.get((tenant, wanted), lambda: listed(store, tenant, wanted, SIZE + 1))
@@ -74,11 +74,11 @@ async def _shown(request: Request, visitor: Visitor, wanted: Choice) -> dict[str
     }
 
 
-def _wanted(status: str, channel: str, search: str, before: int | None) -> Choice:
+def _wanted(status: str, channel: str, search: str, before: int | None) -> CampaignFilter:
     text = search.strip()
     if "\0" in text:
         raise BadInput("a search cannot hold the character NUL; type what the campaign is called")
-    return Choice(
+    return CampaignFilter(
         statuses=(CampaignStatus(status),) if status in set(CampaignStatus) else (),
         channel=Channel(channel) if channel in set(Channel) else None,
         search=text or None,

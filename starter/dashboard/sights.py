@@ -13,8 +13,8 @@ from fastapi import Request
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import ClarionError
+from clarion.store.campaign_filter import CampaignFilter
 from clarion.store.campaigns import Campaign
-from clarion.store.choosing import Choice
 from clarion.store.glances import CallNow, Glances, Rates
 from clarion.store.store import Store
 from starter.analytics_views import Analytics
@@ -123,9 +123,9 @@ class Sights:
         return said
 
 
-def listed(store: Store, tenant: str, choice: Choice, limit: int) -> list[Listed]:
+def listed(store: Store, tenant: str, wanted: CampaignFilter, limit: int) -> list[Listed]:
     """List the newest campaigns of a tenant that are as chosen. Blocking."""
-    found = store.campaigns.list(tenant, limit=limit, choice=choice)
+    found = store.campaigns.list(tenant, limit=limit, wanted=wanted)
     books = Glances(store.database).books(found)
     return [Listed(campaign, books[campaign.ref.key]) for campaign in found]
 

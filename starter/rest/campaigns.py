@@ -10,8 +10,8 @@ from pydantic import Field
 
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
+from clarion.store.campaign_filter import CampaignFilter
 from clarion.store.campaigns import Campaign
-from clarion.store.choosing import Choice
 from starter.changing import change
 from starter.rest.bodies import CampaignId, Search
 from starter.rest.callers import Caller, Operator, Reader
@@ -101,7 +101,7 @@ async def list_campaigns(
     cursor: Cursor = None,
 ) -> Page[CampaignItem]:
     """List campaigns, the newest first. Templates are not among them."""
-    choice = Choice(
+    wanted = CampaignFilter(
         statuses=_statuses(status or []),
         channel=channel,
         account=account,
@@ -110,12 +110,12 @@ async def list_campaigns(
         created_before=created_before,
         before=number_after(cursor, LARGEST),
     )
-    return await asyncio.to_thread(_page, caller, choice, limit)
+    return await asyncio.to_thread(_page, caller, wanted, limit)
 
 
-def _page(caller: Caller, choice: Choice, limit: int) -> Page[CampaignItem]:
+def _page(caller: Caller, wanted: CampaignFilter, limit: int) -> Page[CampaignItem]:
     store = caller.clarion.store
-    found = store.campaigns.list(caller.tenant, limit=limit + 1, choice=choice)
+    found = store.campaigns.list(caller.tenant, limit=limit + 1, wanted=wanted)
     more = cursor_at(found[limit - 1].ref.key) if len(found) > limit else None
     return Page(items=campaign_items(store, found[:limit]), next=more)
 

@@ -12,7 +12,7 @@ from clarion.store.schema import campaigns
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CampaignFilter:
     """What campaigns must be like; everything that is not said is open. Times are epoch seconds."""
 
     statuses: Collection[CampaignStatus] = ()
@@ -44,4 +44,4 @@ class Choice:
             yield c.key < self.before
 
 
-EVERYTHING = Choice()
+EVERYTHING = CampaignFilter()
