@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -16,9 +17,17 @@ from clarion.store.database import Database
 MIGRATION_LOCK = 7_022_026
 """Key of the advisory lock that lets one process migrate at a time on PostgreSQL."""
 
+ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps the database it works on in globals: of two threads, one would change the other's."""
+
 
 def migrate(database: Database) -> None:
     """Upgrade to the newest schema. Raises Unreachable, or Conflict when the database is newer than this code."""
+    with ONE_AT_A_TIME:
+        _migrate(database)
+
+
+def _migrate(database: Database) -> None:
     database.ping()
     config = _config()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -35,6 +37,16 @@ def test_every_index_of_the_schema_is_the_one_in_the_database(store: Store) -> N
                 kind = connection.dialect.name
                 wanted = index.dialect_options[kind]["where"]
                 assert (wanted is None) == (f"{kind}_where" not in found[index.name]), index.name
+
+
+def test_two_databases_are_set_up_at_the_same_time_by_one_process(tmp_path: Path) -> None:
+    """Every check of a draft sets up a database of its own, and Alembic works on globals."""
+    made = [Database(f"sqlite:///{tmp_path / name}.db") for name in ("a", "b", "c")]
+    with ThreadPoolExecutor(len(made)) as threads:
+        list(threads.map(migrate, made))
+    for database in made:
+        require_schema(database)
+        database.close()
 
 
 def test_a_database_is_set_up_once_by_whoever_comes_first(sqlite_file: str) -> None:
