@@ -8,8 +8,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import postgres
+
+# How long an example takes is a matter of the machine, which no test judges.
+settings.register_profile("clarion", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("clarion")
 
 
 def pytest_sessionfinish() -> None:
