@@ -17,7 +17,7 @@ from bench.calling import NO_LIMIT, CallStage, LaneCall, LaneChunk, calling
 from bench.histories import History, read_history
 from bench.pace import judged
 from clarion.contracts import AccountRef
-from starter.campaigns import workflow_id
+from starter.launching import workflow_id
 from starter.local.rehearsal import TENANT
 
 REACH = 0.95

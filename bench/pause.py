@@ -9,7 +9,7 @@ from temporalio.client import WorkflowUpdateStage
 
 from bench.process import middle
 from bench.stage import Stage, staged
-from starter.campaigns import workflow_id
+from starter.launching import workflow_id
 from workflows.campaign import CampaignWorkflow
 
 

@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
 from clarion.domain.campaign import parse_spec
 from clarion.temporal import connect
-from starter.campaigns import workflow_id
+from starter.launching import workflow_id
 from starter.local.part import Part
 from starter.local.rehearsal import TENANT, ask, prepare_database, write_audience
 from starter.local.stack import HOST, Stack, free_port, sandbox_environment

@@ -8,33 +8,26 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clarion.contracts import Addition, CampaignInput, CampaignState, Pacing, Reply, Retry
+from clarion.contracts import Addition, CampaignState, Pacing, Reply, Retry
 from clarion.domain.campaign import MOST_LANES, CampaignSpec, CampaignStatus, check_start
 from clarion.domain.errors import BadInput, Conflict, Unreachable
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
-from clarion.store.launching import input_for
 from clarion.store.store import Store
 from starter.checking.startable import check_audience, check_startable
+from starter.launching import CLOSED_BY_ITSELF, UNKNOWN, Launching, handle_of
 from starter.progress import Progress, progress_now
 from starter.schedules import Schedules
 from workflows.campaign import CampaignWorkflow
-from workflows.policies import priority_of
-from workflows.showing import HOW_TO, first_search_attributes, static_summary
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-CLOSES_WITHIN = 5.0
-"""Seconds to wait for the workflow of a campaign that has ended before it is opened again."""
 
 ANSWER_WITHIN = 15.0
 """Seconds to wait for a worker's answer to an update."""
@@ -65,15 +58,17 @@ class Campaigns:
         await asyncio.to_thread(self.store.files.keep, ref.key, Path(spec.audience.file))
         return await self.find(name) if draft else await self.launch(name)
 
-    async def launch(self, campaign_id: str) -> Campaign:
+    async def launch(self, campaign_id: str, *, again: bool = False) -> Campaign:
         """Start a draft, or its schedule if it has one: then it is the template of its campaigns from now on.
 
-        Raises NotFound, BadInput, Unreachable, or Conflict when it is no draft.
+        A campaign whose earlier start died before Temporal heard of it is started, too. ``again``: one that was
+        started already is returned as it is. Raises NotFound, BadInput, Unreachable, or Conflict when it is no draft.
         """
         campaign = await self.find(campaign_id)
-        if campaign.status is not CampaignStatus.DRAFT:
-            message = f'campaign "{campaign_id}" is {campaign.status} already; only a draft can be started'
-            raise Conflict(message)
+        if not await self.is_startable(campaign):
+            if again:
+                return campaign
+            raise _no_draft(campaign)
         if campaign.template:
             message = (
                 f'"{campaign_id}" is a template; start a campaign of it with `clarion template start {campaign_id}`'
@@ -83,8 +78,17 @@ class Campaigns:
         if campaign.spec.schedule is not None:
             await Schedules(self.settings, self.store, self.connect).begin(campaign)
             return await self.find(campaign_id)
-        await self._run(campaign, WorkflowIDReusePolicy.REJECT_DUPLICATE)
-        return await self.find(campaign_id)
+        did = await self._launching.first(campaign)
+        campaign = await self.find(campaign_id)
+        if not did and not again:
+            raise _no_draft(campaign)
+        return campaign
+
+    async def is_startable(self, campaign: Campaign) -> bool:
+        """Say whether a campaign has still to be started: it is a draft, or its start never reached Temporal."""
+        if campaign.status is CampaignStatus.PREPARING:
+            return await self._launching.ended(campaign) == UNKNOWN
+        return campaign.status is CampaignStatus.DRAFT
 
     async def pause(self, campaign_id: str, reason: str = "") -> Reply:
         """Pause, and return when nothing new can start."""
@@ -99,8 +103,9 @@ class Campaigns:
     async def resume(self, campaign_id: str) -> Reply:
         """Go on where it stopped, with a new workflow when somebody terminated the one it had."""
         handle = await self._handle(campaign_id, "resumed")
-        if ended := await self.ended_in_temporal(campaign_id):
-            await self._run(await self.find(campaign_id), WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+        campaign = await self.find(campaign_id)
+        if ended := await self._launching.ended(campaign):
+            await self._launching.again(campaign, finished=ended == CLOSED_BY_ITSELF)
             return Reply(status=CampaignStatus.PREPARING, message=f"{ended}; a new workflow goes on where it stopped")
         await self._signal(handle, CampaignWorkflow.resume)
         return Reply(status=CampaignStatus.RUNNING, message="goes on")
@@ -133,11 +138,11 @@ class Campaigns:
     async def retry(self, campaign_id: str, outcomes: tuple[str, ...] = ()) -> Reply:
         """Try failed targets again; a campaign that has ended is opened again for it."""
         campaign = await self.find(campaign_id)
-        again = Retry(outcomes=outcomes)
-        if not campaign.status.is_final:
+        again, ended = Retry(outcomes=outcomes), await self._launching.ended(campaign)
+        if not campaign.status.is_final and not (ended and campaign.started_at is not None):
             handle = await self._handle(campaign_id, "retried")
             return await self._answered(handle, CampaignWorkflow.retry_failed, again)
-        await self._run(campaign, WorkflowIDReusePolicy.ALLOW_DUPLICATE, reopen=again)
+        await self._launching.again(campaign, again, finished=ended == CLOSED_BY_ITSELF)
         return Reply(status=CampaignStatus.PREPARING, message="opened again to try the failed targets")
 
     async def add(self, campaign_id: str, file: Path, *, name: str | None = None) -> Reply:
@@ -171,74 +176,12 @@ class Campaigns:
         return await asyncio.to_thread(progress_now, self.store, campaign, time.time())
 
     async def ended_in_temporal(self, campaign_id: str) -> str:
-        """Say how Temporal ended a campaign that the store still takes for alive, or nothing.
+        """Say how Temporal ended a campaign that the store still takes for alive, or nothing."""
+        return await self._launching.ended(await self.find(campaign_id))
 
-        Somebody terminated the workflow, or it timed out: no code of ours ran that could have written it down.
-        """
-        campaign = await self.find(campaign_id)
-        if campaign.status.is_final or campaign.status is CampaignStatus.DRAFT:
-            return ""
-        try:
-            described = await (await self._handle_of(campaign)).describe(rpc_timeout=timedelta(seconds=5))
-        except RPCError as error:
-            return "Temporal does not know this campaign" if error.status is RPCStatusCode.NOT_FOUND else ""
-        dead = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT, WorkflowExecutionStatus.FAILED}
-        return f"{described.status.name.lower()} in Temporal" if described.status in dead and described.status else ""
-
-    async def _run(self, campaign: Campaign, reuse: WorkflowIDReusePolicy, reopen: Retry | None = None) -> None:
-        client = await self.connect()
-        given = await asyncio.to_thread(self._input_of, campaign, reopen)
-        if not campaign.total and not given.file_ids and campaign.spec.feed is None:
-            message = f'campaign "{campaign.ref.campaign_id}" has no contacts yet; add some before you start it'
-            raise Conflict(message)
-        was = campaign.status
-        key = campaign.ref.key
-        await asyncio.to_thread(self.store.campaigns.set_status, key, CampaignStatus.PREPARING, "", time.time())
-        try:
-            await self._start_workflow(client, campaign, given, reuse)
-        except (RPCError, WorkflowAlreadyStartedError) as error:
-            await asyncio.to_thread(self.store.campaigns.set_status, key, was, "", time.time())
-            raise _not_started(campaign, error) from None
-
-    async def _start_workflow(
-        self, client: Client, campaign: Campaign, given: CampaignInput, reuse: WorkflowIDReusePolicy
-    ) -> None:
-        until = time.monotonic() + CLOSES_WITHIN
-        while True:
-            try:
-                await client.start_workflow(
-                    CampaignWorkflow.run,
-                    given,
-                    id=workflow_id(campaign),
-                    task_queue=self.settings.task_queue,
-                    id_reuse_policy=reuse,
-                    static_summary=static_summary(given),
-                    static_details=HOW_TO,
-                    search_attributes=first_search_attributes(given),
-                    priority=priority_of(given),
-                )
-            except WorkflowAlreadyStartedError:
-                # The store learns of a campaign's end a moment before its workflow has closed.
-                if reuse is WorkflowIDReusePolicy.REJECT_DUPLICATE or time.monotonic() > until:
-                    raise
-                await asyncio.sleep(0.2)
-            else:
-                return
-
-    def _input_of(self, campaign: Campaign, reopen: Retry | None) -> CampaignInput:
-        # Rows that a cancel kept from being imported stay out: nobody asked for them again.
-        cancelled = campaign.status is CampaignStatus.CANCELLED
-        files = [] if cancelled else self.store.files.of_campaign(campaign.ref.key)
-        return input_for(
-            campaign,
-            heartbeat_timeout=self.settings.heartbeat_timeout,
-            file_ids=tuple(file.id for file in files if file.imported_at is None),
-            reopen=reopen,
-        )
-
-    async def _handle_of(self, campaign: Campaign) -> WorkflowHandle[CampaignWorkflow, CampaignState]:
-        client = await self.connect()
-        return client.get_workflow_handle_for(CampaignWorkflow.run, workflow_id(campaign))
+    @property
+    def _launching(self) -> Launching:
+        return Launching(self.settings, self.store, self.connect)
 
     async def _handle(self, campaign_id: str, verb: str) -> WorkflowHandle[CampaignWorkflow, CampaignState]:
         campaign = await self.find(campaign_id)
@@ -253,7 +196,7 @@ class Campaigns:
                 f"with `clarion retry {campaign_id}`"
             )
             raise Conflict(message)
-        return await self._handle_of(campaign)
+        return await handle_of(self.connect, campaign)
 
     async def _answered(
         self,
@@ -289,11 +232,6 @@ class Campaigns:
             raise _not_steered(error) from None
 
 
-def workflow_id(campaign: Campaign) -> str:
-    """The id of a campaign in Temporal."""
-    return f"campaign/{campaign.ref.tenant}/{campaign.ref.campaign_id}"
-
-
 def checked_id(name: str) -> str:
     """Return a campaign id that somebody has chosen. Raises BadInput."""
     if not ID.fullmatch(name):
@@ -314,9 +252,6 @@ def _not_steered(error: RPCError) -> Exception:
     return Unreachable(f"Temporal did not take it: {error.message}")
 
 
-def _not_started(campaign: Campaign, error: Exception) -> Exception:
-    if isinstance(error, WorkflowAlreadyStartedError):
-        return Conflict(f'campaign "{campaign.ref.campaign_id}" exists in Temporal already; give another --id')
-    if isinstance(error, RPCError) and "search attribute" in str(error).lower():
-        return Conflict("Temporal does not know Clarion's search attributes yet; run `clarion setup`")
-    return Unreachable(f"Temporal did not start the campaign: {error}")
+def _no_draft(campaign: Campaign) -> Conflict:
+    message = f'campaign "{campaign.ref.campaign_id}" is {campaign.status} already; only a draft can be started'
+    return Conflict(message)

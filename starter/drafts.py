@@ -100,10 +100,8 @@ class Drafts:
         campaign = await self._created(spec, campaign_id, again=again)
         key = campaign.ref.key
         if campaign.status is CampaignStatus.DRAFT and not await asyncio.to_thread(self.store.files.of_campaign, key):
-            await asyncio.to_thread(self.store.files.keep, key, path, name)
-        if start and campaign.status is CampaignStatus.DRAFT:
-            return await self.campaigns.launch(campaign.ref.campaign_id)
-        return campaign
+            await asyncio.to_thread(self.store.files.keep_for_draft, key, path, name)
+        return await self.campaigns.launch(campaign.ref.campaign_id, again=again) if start else campaign
 
     async def upload(self, campaign_id: str, path: Path, name: str) -> int:
         """Add an audience file to a draft, or to a campaign that runs; ``name`` is what the person calls it.
@@ -111,10 +109,12 @@ class Drafts:
         Returns the file's number in the store. Raises BadInput for what cannot be read, NotFound, Conflict.
         """
         campaign = await self.campaigns.find(campaign_id)
-        if campaign.status is not CampaignStatus.DRAFT:
-            return await self.campaigns.add_file(campaign_id, path, name)
-        await asyncio.to_thread(check_audience, _reading(campaign.spec, path), time.time(), name)
-        return await asyncio.to_thread(self.store.files.keep, campaign.ref.key, path, name)
+        if campaign.status is CampaignStatus.DRAFT:
+            await asyncio.to_thread(check_audience, _reading(campaign.spec, path), time.time(), name)
+            kept = await asyncio.to_thread(self.store.files.keep_for_draft, campaign.ref.key, path, name)
+            if kept is not None:
+                return kept
+        return await self.campaigns.add_file(campaign_id, path, name)
 
     async def add(self, campaign_id: str, contacts: Iterable[Contact]) -> int:
         """Add contacts; returns the number of the file that they are kept as. Raises as ``upload`` does."""

@@ -214,6 +214,26 @@ class Campaigns:
             posting.flush()
             connection.execute(update(campaigns).where(campaigns.c.key == key).values(values))
 
+    def move(self, key: int, was: CampaignStatus, status: CampaignStatus, now: float, *, back: bool = False) -> bool:
+        """Write a status said outside of any workflow, if ``was`` stands: of two who begin something, one goes on.
+
+        ``back``: only while no workflow has written a status since the last such move. Returns whether it was written.
+        """
+        with self._database.write() as connection:
+            posting = Posting(connection, now)
+            posting.lock([key])
+            this = campaigns.c.key == key
+            found = connection.execute(select(campaigns.c.status, campaigns.c.ordered_at).where(this)).one_or_none()
+            if found is None or found.status != was or (back and found.ordered_at):
+                return False
+            values = {"status": status, "reason": "", "updated_at": now, "ordered_at": 0.0}
+            values |= {"finished_at": now if status.is_final else None}
+            if status is not was:
+                posting.event(key, None, "status", f"{status}")
+            posting.flush()
+            connection.execute(update(campaigns).where(this).values(values))
+            return True
+
     def set_pacing(self, key: int, pacing: Pacing, now: float) -> Campaign:
         """Change limits; what is None stays as it is. Returns the campaign afterwards. Raises NotFound, BadInput."""
         make_rows(self._database, {campaign_pace(key)})

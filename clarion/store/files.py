@@ -10,12 +10,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import NotFound
 from clarion.store.database import Database, storable
 from clarion.store.posting import Posting
-from clarion.store.schema import audience_files, audience_parts
+from clarion.store.schema import audience_files, audience_parts, campaigns
 
 PART = 1024 * 1024
 
@@ -42,20 +43,19 @@ class Files:
 
     def keep(self, campaign_key: int, path: Path, name: str | None = None) -> int:
         """Copy a file into the store in pieces; return its id. ``name`` is what the person calls it."""
-        digest = hashlib.sha256()
-        with path.open("rb") as source, self._database.write() as connection:
-            called = (storable(name) or path.name)[-255:]
-            row = {"campaign_key": campaign_key, "name": called, "size": path.stat().st_size, "sha256": ""}
-            file_id = connection.execute(insert(audience_files).values(row).returning(audience_files.c.id)).scalar_one()
-            number = 0
-            while data := source.read(PART):
-                digest.update(data)
-                connection.execute(insert(audience_parts).values(file_id=file_id, number=number, data=data))
-                number += 1
-            connection.execute(
-                update(audience_files).where(audience_files.c.id == file_id).values(sha256=digest.hexdigest())
-            )
-        return int(file_id)
+        with self._database.write() as connection:
+            return _copy(connection, campaign_key, path, name)
+
+    def keep_for_draft(self, campaign_key: int, path: Path, name: str | None = None) -> int | None:
+        """Do so while the campaign is a draft; None when it is one no more.
+
+        A start reads which files there are after the status has changed, so none can come in between and be forgotten.
+        """
+        with self._database.write() as connection:
+            status = select(campaigns.c.status).where(campaigns.c.key == campaign_key).with_for_update()
+            if connection.execute(status).scalar() != CampaignStatus.DRAFT:
+                return None
+            return _copy(connection, campaign_key, path, name)
 
     def get(self, file_id: int) -> AudienceFile:
         """Return what is known of a file. Raises NotFound."""
@@ -92,3 +92,18 @@ class Files:
             posting.event(file.campaign_key, None, "imported", f"{file.name}: {rows} rows")
             posting.flush()
             connection.execute(update(audience_files).where(audience_files.c.id == file.id).values(imported_at=now))
+
+
+def _copy(connection: Connection, campaign_key: int, path: Path, name: str | None) -> int:
+    digest = hashlib.sha256()
+    called = (storable(name) or path.name)[-255:]
+    row = {"campaign_key": campaign_key, "name": called, "size": path.stat().st_size, "sha256": ""}
+    file_id = connection.execute(insert(audience_files).values(row).returning(audience_files.c.id)).scalar_one()
+    with path.open("rb") as source:
+        number = 0
+        while data := source.read(PART):
+            digest.update(data)
+            connection.execute(insert(audience_parts).values(file_id=file_id, number=number, data=data))
+            number += 1
+    connection.execute(update(audience_files).where(audience_files.c.id == file_id).values(sha256=digest.hexdigest()))
+    return int(file_id)

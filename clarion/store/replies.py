@@ -13,8 +13,10 @@ from clarion.store.door_schema import replies
 
 KEPT = 24 * 3600.0
 """Seconds for which an answer is remembered."""
-GIVEN_UP = 120.0
-"""Seconds after which a request without an answer is taken for one whose process has died."""
+RENEWED = 2.5
+"""Seconds between two signs that a request is still worked on."""
+GIVEN_UP = 10.0
+"""Seconds without one after which a request is taken for one whose process has died."""
 
 
 class Beginning(Enum):
@@ -62,6 +64,12 @@ class Replies:
                 raise Conflict("the same request is being worked on; ask again in a moment, with the same key")
             connection.execute(update(replies).where(this).values(at=now))
             return Beginning.AGAIN
+
+    def renew(self, tenant: str, key: str, now: float) -> None:
+        """Note that a request is still worked on."""
+        with self._database.write() as connection:
+            this = and_(_this(tenant, key), replies.c.status.is_(None))
+            connection.execute(update(replies).where(this).values(at=now))
 
     def finish(self, tenant: str, key: str, reply: Reply) -> None:
         """Remember an answer."""

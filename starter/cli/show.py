@@ -15,8 +15,8 @@ from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
 from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
-from starter.campaigns import workflow_id
 from starter.cli.frame import out
+from starter.launching import workflow_id
 from starter.looking import EventLine, Looking
 from starter.progress import Progress
 from starter.terminal.panels import Sight, campaign_panel

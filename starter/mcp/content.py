@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
+from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.errors import BadInput, NotFound
 from clarion.store.campaigns import Campaign
 from starter.campaigns import new_id
@@ -124,7 +124,7 @@ class Starting:
         if content.spec.channel is not channel:
             name = content.spec.channel
             raise BadInput(f'campaign "{plan.campaign_id}" is of channel {name}; start it with {STARTS[name]}')
-        if content.draft is not None and content.draft.status is not CampaignStatus.DRAFT:
+        if content.draft is not None and not await clarion.campaigns.is_startable(content.draft):
             return _started(content.draft, already=True)
         confirming = Confirming(clarion.store, clarion.settings.tenant)
         ends = await asyncio.to_thread(confirming.recognise, confirm, content.digest, time.time())
@@ -143,11 +143,11 @@ async def _start(clarion: Installation, content: Content, campaign_id: str, ends
         campaign: Campaign | None = await clarion.campaigns.find(campaign_id)
     except NotFound:
         campaign = None
-    if campaign is not None and campaign.status is not CampaignStatus.DRAFT:
+    if campaign is not None and not await clarion.campaigns.is_startable(campaign):
         return _started(campaign, already=True)
     require_good(ends, time.time())
     if content.draft is not None:
-        return _started(await clarion.campaigns.launch(campaign_id), already=False)
+        return _started(await clarion.campaigns.launch(campaign_id, again=True), already=False)
     put = clarion.drafts.put(content.spec, campaign_id, content.contacts, start=True, again=True)
     return _started(await put, already=False)
 

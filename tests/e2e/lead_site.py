@@ -16,7 +16,7 @@ from clarion.domain.campaign import CampaignSpec, parse_spec
 from clarion.domain.lead_id import checksum
 from clarion.store.lead_lines import LeadLine
 from starter.amending import amended
-from starter.campaigns import workflow_id
+from starter.launching import workflow_id
 from starter.local.rehearsal import ask, dig
 from starter.looking import Looking
 from starter.looking_leads import lead_lines

@@ -19,7 +19,8 @@ from clarion.domain.campaign import CampaignStatus, parse_spec
 from clarion.settings import Settings, process_environment
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
-from starter.campaigns import Campaigns, workflow_id
+from starter.campaigns import Campaigns
+from starter.launching import workflow_id
 from starter.local.rehearsal import ask, effects_by_target
 from starter.local.stack import Stack, free_port, sandbox_environment
 from starter.progress import Progress

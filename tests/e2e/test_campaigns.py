@@ -17,7 +17,7 @@ from temporalio.worker import Replayer
 from clarion.contracts import Pacing
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import Conflict
-from starter.campaigns import workflow_id
+from starter.launching import workflow_id
 from tests.e2e.site import NAME, TEXT, Run, Site, closed, magic, numbers, write_people
 from workflows.campaign import CampaignWorkflow
 from workflows.shield import Shield
