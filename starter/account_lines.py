@@ -12,7 +12,7 @@ from clarion.account_contracts import AccountLimits, AccountState
 from clarion.domain.campaign import CampaignStatus, Channel, Priority
 from clarion.domain.errors import NotFound, Unreachable, did_you_mean
 from clarion.settings import Account, Provider
-from clarion.store.courses import User
+from clarion.store.account_use import User
 from starter.looking import View
 from starter.wiring import Installation
 
@@ -160,7 +160,7 @@ class AccountLines:
         settings, store = self.clarion.settings, self.clarion.store
         account = settings.accounts[name]
         channels = CHANNELS[account.provider]
-        paces = store.courses.paces(settings.tenant, name)
+        paces = store.account_use.paces(settings.tenant, name)
         return AccountLine(
             name=name,
             provider=account.provider,
@@ -168,7 +168,7 @@ class AccountLines:
             texts=Rates.model_validate(account) if Channel.SMS in channels else None,
             calls=_call_limits(account, state) if Channel.CALL in channels else None,
             pace=tuple(PaceLine.model_validate(pace) for pace in paces),
-            campaigns=_users(store.courses.users(settings.tenant, name)),
+            campaigns=_users(store.account_use.users(settings.tenant, name)),
             lanes=None if state is None else lanes_of(state),
             lanes_unknown=unknown,
         )

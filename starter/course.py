@@ -16,7 +16,7 @@ from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
 from clarion.domain.window import TARGET, nearest_zone, valid_zone
 from clarion.store.campaigns import Campaign
-from clarion.store.courses import QuarterHour
+from clarion.store.timeline import QuarterHour
 from starter.looking import CallSummaryLine, Looking, View
 from starter.looking_leads import LeadSums, lead_sums
 from starter.progress import Progress
@@ -98,7 +98,7 @@ def stats(looking: Looking, campaign_id: str) -> Stats:
     campaign = looking.find(campaign_id)
     key, channel = campaign.ref.key, campaign.spec.channel
     progress = looking.progress(campaign_id)
-    tried = looking.store.courses.tries(key)
+    tried = looking.store.timeline.tries(key)
     end = progress.finished_at or looking.clock()
     return Stats(
         campaign_id=campaign_id,
@@ -130,8 +130,8 @@ def course(looking: Looking, campaign_id: str, *, interval: int | None = None, t
     zone = _zone_of(campaign, time_zone)
     seconds, points = _points(looking, campaign.ref.key, interval)
     own_zones = campaign.spec.audience.time_zone is not None
-    quarters = looking.store.courses.quarters(campaign.ref.key, own_zones=own_zones)
-    tried = looking.store.courses.tries(campaign.ref.key)
+    quarters = looking.store.timeline.quarters(campaign.ref.key, own_zones=own_zones)
+    tried = looking.store.timeline.tries(campaign.ref.key)
     progress = looking.progress(campaign_id)
     return Course(
         campaign_id=campaign_id,
@@ -156,7 +156,7 @@ def _zone_of(campaign: Campaign, asked: str | None) -> str:
 
 
 def _points(looking: Looking, key: int, asked: int | None) -> tuple[int, tuple[Point, ...]]:
-    span = looking.store.courses.span(key)
+    span = looking.store.timeline.span(key)
     if span is None:
         return asked or INTERVALS[0], ()
     lasted = span.end - span.begin
@@ -165,7 +165,7 @@ def _points(looking: Looking, key: int, asked: int | None) -> tuple[int, tuple[P
     if lasted > interval * MOST_POINTS:
         least = -(-lasted // MOST_POINTS)
         raise BadInput(f"interval {interval} would make more than {MOST_POINTS:,} points; give {least} or more seconds")
-    ticks = looking.store.courses.contacted(key, interval)
+    ticks = looking.store.timeline.contacted(key, interval)
     return interval, tuple(Point(at=tick.at, contacted=tick.contacted) for tick in ticks)
 
 

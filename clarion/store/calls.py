@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from clarion.domain.attempt import AttemptId
 from clarion.domain.call import AnsweredBy, Stage, Turn
@@ -68,6 +68,16 @@ class CallRecord:
     summary: str | None
     turns: tuple[Turn, ...]
     analysis: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallUnderWay:
+    """A call under way, since ``since`` (epoch seconds)."""
+
+    position: int
+    address: str
+    stage: Stage
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,22 @@ class Calls:
             between = attempts.c.position.between(positions[0], positions[-1])
             query = _records().where(told, attempts.c.campaign_key == campaign_key, between)
             return [_record(row) for row in connection.execute(query)]
+
+    def list_under_way(self, campaign_key: int, limit: int = 50) -> list[CallUnderWay]:
+        """List calls that go on, the oldest first."""
+        of_target = and_(targets.c.campaign_key == attempts.c.campaign_key, targets.c.position == attempts.c.position)
+        query = (
+            select(attempts.c.position, targets.c.address, calls.c.stage, attempts.c.intended_at)
+            .select_from(attempts.outerjoin(calls, of_attempt).join(targets, of_target))
+            .where(attempts.c.campaign_key == campaign_key, placed)
+            .order_by(attempts.c.intended_at)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [
+                CallUnderWay(position, address or "", Stage(stage or Stage.PLACED), since)
+                for position, address, stage, since in connection.execute(query)
+            ]
 
     def page(self, campaign_key: int, after: AttemptPlace, limit: int, *, told_only: bool = False) -> list[CallRecord]:
         """The next ``limit`` calls, in the order of the audience; ``told_only``: those with a transcript or summary."""

@@ -15,6 +15,7 @@ from clarion.domain.campaign import Channel
 from clarion.domain.errors import NotFound
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.claims import claimable
+from clarion.store.database import Database
 from clarion.store.feeding import awaits_rows
 from clarion.store.lead_rows import What, read_counts
 from clarion.store.lead_schema import leads, unwritten
@@ -68,6 +69,18 @@ def take_snapshot(connection: Connection, key: int, now: float) -> Snapshot:
         in_batches=of_leads.in_batches,
         unwritten=of_leads.unwritten,
     )
+
+
+def books_of(database: Database, campaign_totals: Mapping[int, int]) -> dict[int, Books]:
+    """Return the books of some campaigns, given with their totals, by their numbers; in one query. Blocking."""
+    query = select(books.c.campaign_key, books.c.state, func.sum(books.c.n)).where(
+        books.c.campaign_key.in_(campaign_totals)
+    )
+    states: dict[int, dict[str, int]] = {}
+    with database.read() as connection:
+        for key, state, n in connection.execute(query.group_by(books.c.campaign_key, books.c.state)):
+            states.setdefault(key, {})[state] = int(n)
+    return {key: Books.of(total, states.get(key, {})) for key, total in campaign_totals.items()}
 
 
 def _read_books(connection: Connection, key: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from clarion.providers.ports import CallReader, ReceiptReader
+from clarion.store.account_use import AccountUse
 from clarion.store.analytics import Analytics
 from clarion.store.batches import Batches
 from clarion.store.calls import Calls
 from clarion.store.campaigns import Campaigns
 from clarion.store.claims import Claims
 from clarion.store.cloning import Cloning
-from clarion.store.courses import Courses
 from clarion.store.database import Database
 from clarion.store.deliveries import Deliveries
 from clarion.store.events import Events
@@ -33,6 +33,7 @@ from clarion.store.suppressions import Suppressions
 from clarion.store.sweeps import Sweeps
 from clarion.store.targets import Targets
 from clarion.store.templates import Templates
+from clarion.store.timeline import Timeline
 from clarion.store.variants import Variants
 
 
@@ -83,7 +84,8 @@ class Store:
         self.hooks = Hooks(self.database)
         self.deliveries = Deliveries(self.database, self.events)
         self.pages = Pages(self.database)
-        self.courses = Courses(self.database)
+        self.timeline = Timeline(self.database)
+        self.account_use = AccountUse(self.database)
         self.cloning = Cloning(self.database)
         self.templates = Templates(self.database)
         self.variants = Variants(self.database)

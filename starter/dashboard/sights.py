@@ -13,10 +13,12 @@ from fastapi import Request
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import ClarionError
+from clarion.store.calls import CallUnderWay
 from clarion.store.campaign_filter import CampaignFilter
 from clarion.store.campaigns import Campaign
-from clarion.store.glances import CallNow, Glances, Rates
+from clarion.store.snapshots import books_of
 from clarion.store.store import Store
+from clarion.store.timeline import Rates
 from starter.analytics_views import Analytics
 from starter.chronicle import Line
 from starter.progress import Progress
@@ -49,7 +51,7 @@ class Sight:
     progress: Progress
     lines: Sequence[Line]
     rates: Rates | None
-    calls: Sequence[CallNow]
+    calls: Sequence[CallUnderWay]
     at: float
     warning: str = ""
     """What is wrong that the store does not know of."""
@@ -126,7 +128,7 @@ class Sights:
 def listed(store: Store, tenant: str, wanted: CampaignFilter, limit: int) -> list[Listed]:
     """List the newest campaigns of a tenant that are as chosen. Blocking."""
     found = store.campaigns.list(tenant, limit=limit, wanted=wanted)
-    books = Glances(store.database).books(found)
+    books = books_of(store.database, {campaign.ref.key: campaign.total for campaign in found})
     return [Listed(campaign, books[campaign.ref.key]) for campaign in found]
 
 
@@ -135,12 +137,12 @@ def sight_of(clarion: Installation, campaign_id: str, warning: str = "") -> Sigh
     looking = clarion.looking
     progress = looking.progress(campaign_id)
     key = looking.find(campaign_id).ref.key
-    now, glances = time.time(), Glances(clarion.store.database)
+    now, store = time.time(), clarion.store
     return Sight(
         progress=progress,
         lines=looking.lines(campaign_id, LINES),
-        rates=glances.rates(key, progress.finished_at or now),
-        calls=glances.calls_now(key) if progress.channel is Channel.CALL else (),
+        rates=store.timeline.rates(key, progress.finished_at or now),
+        calls=store.calls.list_under_way(key) if progress.channel is Channel.CALL else (),
         at=now,
         warning="" if progress.status.is_final else warning,
     )

@@ -168,3 +168,12 @@ def test_a_call_whose_answer_has_not_come_counts_among_those_under_way(calls: Sc
     assert calls.store.calls.under_way(calls.key) == 2
     calls.post(Record(attempt, ended(), cost=MOST))
     assert calls.store.calls.under_way(calls.key) == 1
+
+
+def test_only_calls_that_go_on_are_listed(calls: Scene) -> None:
+    opened = calls.open_chunk()
+    first, second = call(calls, opened, reference="CA1"), call(calls, opened, reference="CA2")
+    tell(calls, first, ended(reference="CA1"))
+    tell(calls, second, placed("CA2"), stage=Stage.RINGING)
+    (one,) = calls.store.calls.list_under_way(calls.key)
+    assert (one.position, one.address, one.stage) == (second.position, calls.address(second.position), Stage.RINGING)

@@ -11,6 +11,7 @@ from clarion.contracts import Pacing
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import BadInput, Conflict, NotFound
 from clarion.store.entries import Granted, TooEarly
+from clarion.store.snapshots import books_of
 from clarion.store.store import Store
 from tests.store.scene import START, Scene, sent, unknown
 
@@ -155,3 +156,11 @@ def test_a_snapshot_of_nothing(make_scene: MakeScene, store: Store) -> None:
     scene = make_scene()
     shown = store.campaigns.snapshot(scene.key, scene.now)
     assert (shown.books.total, shown.next_due_at, shown.eta, shown.nothing_left) == (0, None, None, True)
+
+
+def test_books_of_several_campaigns_are_those_of_each(store: Store, make_scene: Callable[..., Scene]) -> None:
+    scenes = [make_scene(3), make_scene(0), make_scene(1)]
+    found = [store.campaigns.get(scene.key) for scene in scenes]
+    assert books_of(store.database, {campaign.ref.key: campaign.total for campaign in found}) == {
+        scene.key: store.campaigns.snapshot(scene.key, 0.0).books for scene in scenes
+    }

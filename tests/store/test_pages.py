@@ -1,28 +1,22 @@
-"""Lists by the page and figures over time: the same from both databases, and each page read by its index."""
+"""Lists by the page: the same from both databases, and each page read by its index."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from sqlalchemy import insert, text
 
-from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome
-from clarion.store.courses import QuarterHour, Span, Tick, Tries
 from clarion.store.migrate import migrate
 from clarion.store.pages import AttemptPlace, TextPlace
-from clarion.store.schema import conversations, ticks
+from clarion.store.schema import conversations
 from clarion.store.store import Store
 from tests.store.call_scene import call, ended, new_call_scene, tell
-from tests.store.scene import COST, GRACE, Scene, new_scene, rejected, row, sent
+from tests.store.scene import COST, GRACE, Scene, new_scene, rejected, sent
 from tests.store.test_plans import WHOLE_CAMPAIGN, WHOLE_TABLE, explained
 
 MakeScene = Callable[..., Scene]
-BEGIN = 1_000_000
-"""Where a scene's clock begins."""
 
 
 def fail_and_send(scene: Scene) -> None:
@@ -72,48 +66,6 @@ def test_answers_of_one_moment_are_told_apart_by_their_reference(make_scene: Mak
     first, second = scene.store.pages.conversations(scene.key, TextPlace(), 2)
     (third,) = scene.store.pages.conversations(scene.key, TextPlace(second.received_at, second.reference), 2)
     assert first.body + second.body + third.body == "abc"
-
-
-def test_contacts_are_added_up_by_interval(make_scene: MakeScene) -> None:
-    scene = make_scene(1)
-    assert scene.store.courses.span(scene.key) is None
-    with scene.store.database.write() as connection:
-        for at, n in ((BEGIN, 2), (BEGIN + 5, 3), (BEGIN + 60, 4)):
-            connection.execute(insert(ticks).values(campaign_key=scene.key, at=at, contacted=n))
-    assert scene.store.courses.span(scene.key) == Span(BEGIN, BEGIN + 65)
-    assert scene.store.courses.contacted(scene.key, 60) == [Tick(999_960, 5), Tick(1_000_020, 4)]
-    assert scene.store.courses.contacted(scene.key, 5) == [Tick(BEGIN, 2), Tick(BEGIN + 5, 3), Tick(BEGIN + 60, 4)]
-
-
-@pytest.mark.parametrize("fraction", [0.0, 0.4, 0.6])
-def test_attempts_are_counted_by_the_quarter_hour_in_which_they_began(make_scene: MakeScene, fraction: float) -> None:
-    scene = make_scene(0, retry={"attempts": 3, "delay": 60})
-    scene.after(799.0 + fraction)  # 1,000,800 begins a quarter of an hour
-    scene.import_rows([row(1, "+14155550001"), replace(row(2, "+14155550002"), time_zone="Asia/Kolkata")])
-    fail_and_send(scene)
-    before, after = 999_900, 1_000_800
-    assert scene.store.courses.quarters(scene.key, own_zones=False) == [
-        QuarterHour(before, None, "failed", 1),
-        QuarterHour(before, None, "sent", 1),
-        QuarterHour(after, None, "sent", 1),
-    ]
-    own = scene.store.courses.quarters(scene.key, own_zones=True)
-    assert [one for one in own if one.time_zone] == [QuarterHour(before, "Asia/Kolkata", "sent", 1)]
-    assert sum(one.count for one in own) == 3
-    assert scene.store.courses.tries(scene.key) == Tries(3, 2)
-
-
-def test_who_uses_an_account_and_how_fast_it_goes_is_told(make_scene: MakeScene) -> None:
-    scene = make_scene(1)
-    account = scene.store.campaigns.get(scene.key).account
-    (user,) = scene.store.courses.users(scene.tenant, account)
-    assert (user.campaign_id, user.status, user.channel) == (scene.ref.campaign_id, "running", Channel.SMS)
-    scene.store.campaigns.set_account_pace(scene.tenant, account, Channel.SMS, 2.0, scene.now)
-    (pace,) = scene.store.courses.paces(scene.tenant, account)
-    assert (pace.channel, pace.spacing) == (Channel.SMS, 2.0)
-    assert scene.store.courses.paces("somebody", account) == []
-    scene.close(CampaignStatus.COMPLETED)
-    assert scene.store.courses.users(scene.tenant, account) == []
 
 
 def test_targets_are_found_by_outcome_and_among_positions(make_scene: MakeScene) -> None:

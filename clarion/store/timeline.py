@@ -1,22 +1,21 @@
-"""How a campaign went over time, and how its accounts are used: figures that are added up when somebody asks."""
+"""How a campaign went over time: contacts by interval, rates, and attempts by the hour in which they began."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, ColumnElement, cast, func, literal_column, null, select
 
-from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome
 from clarion.store.database import Database
-from clarion.store.pace import account_pace
-from clarion.store.schema import TICK_SECONDS, attempts, campaigns, pace, targets, ticks
+from clarion.store.schema import TICK_SECONDS, attempts, targets, ticks
+
+POINTS = 120
+"""Of a rate over time, at most."""
 
 _QUARTER: ColumnElement[int] = literal_column("900")
 """Seconds of a quarter of an hour: all time zones in use differ from UTC by a multiple of it."""
-
-AT_REST = (CampaignStatus.DRAFT, CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +55,20 @@ class Tries:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelPace:
-    """How fast an account goes on a channel."""
+class Rates:
+    """Contacts a minute, evenly spaced from ``begins`` on (epoch seconds), each over ``span`` seconds."""
 
-    channel: Channel
-    next_free: float
-    """Epoch seconds at which the next contact may start."""
-    strikes: int
-    """Failures of the channel in a row."""
-    spacing: float | None
-    """Seconds between contacts that somebody has set in place of the settings'."""
+    begins: float
+    span: float
+    per_minute: tuple[float, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A campaign that uses an account now."""
-
-    campaign_id: str
-    name: str
-    channel: Channel
-    status: CampaignStatus
-    lanes: int
+    @property
+    def ends(self) -> float:
+        """When the last of them ends."""
+        return self.begins + self.span * len(self.per_minute)
 
 
-class Courses:
+class Timeline:
     """Queries. Blocking."""
 
     def __init__(self, database: Database) -> None:
@@ -141,21 +130,19 @@ class Courses:
             count, of = connection.execute(query).one()
         return Tries(int(count), int(of))
 
-    def paces(self, tenant: str, account: str) -> Sequence[ChannelPace]:
-        """Tell how fast an account goes, for each channel on which anybody was contacted through it."""
-        keys = {account_pace(tenant, account, channel): channel for channel in Channel}
-        query = select(pace.c.key, pace.c.next_free, pace.c.strikes, pace.c.spacing).where(pace.c.key.in_(keys))
+    def rates(self, campaign_key: int, until: float) -> Rates | None:
+        """Tell how many were contacted a minute, up to ``until`` (epoch seconds); None before the first."""
+        of_campaign = ticks.c.campaign_key == campaign_key
+        limits = select(func.min(ticks.c.at), func.max(ticks.c.at)).where(of_campaign)
         with self._database.read() as connection:
-            return [ChannelPace(keys[key], *rest) for key, *rest in connection.execute(query.order_by(pace.c.key))]
-
-    def users(self, tenant: str, account: str) -> Sequence[User]:
-        """List the campaigns that use an account now, the oldest first."""
-        c = campaigns.c
-        query = select(c.campaign_id, c.name, c.channel, c.status, c.lanes).where(
-            c.tenant == tenant, c.account == account, c.status.not_in(AT_REST)
-        )
-        with self._database.read() as connection:
-            return [
-                User(campaign_id, name, Channel(channel), CampaignStatus(status), lanes)
-                for campaign_id, name, channel, status, lanes in connection.execute(query.order_by(c.key))
-            ]
+            first, last = connection.execute(limits).one()
+            if first is None:
+                return None
+            # What has not gone by in full would look like a slump.
+            whole = max(TICK_SECONDS, int(max(until, last) - first) // TICK_SECONDS * TICK_SECONDS)
+            wide = max(1, -(-whole // (POINTS * TICK_SECONDS))) * TICK_SECONDS
+            place = (ticks.c.at - first) // wide
+            query = select(place, func.sum(ticks.c.contacted)).where(of_campaign).group_by(place)
+            counts: Mapping[int, int] = {int(at): int(n) for at, n in connection.execute(query)}
+        places = range(max(1, whole // wide))
+        return Rates(float(first), float(wide), tuple(60.0 * counts.get(at, 0) / wide for at in places))
