@@ -7,7 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from starter.course import LEAST_INTERVAL, LONGEST_INTERVAL, Course, Stats, course, stats
+from starter.campaign_analytics import (
+    LEAST_INTERVAL,
+    LONGEST_INTERVAL,
+    CampaignAnalytics,
+    Stats,
+    campaign_analytics,
+    stats,
+)
 from starter.looking import CallSummaryLine, ConversationLine, ErrorGroup, TranscriptLine
 from starter.looking_pages import CallLine, LogLine, LookingPages, MessageLine
 from starter.progress import Progress
@@ -54,9 +61,11 @@ async def stats_of(campaign_id: CampaignId, caller: Reader) -> Stats:
 @router.get("/analytics", summary="How a campaign went over time")
 async def analytics(
     campaign_id: CampaignId, caller: Reader, interval: Interval = None, time_zone: TimeZone = None
-) -> Course:
+) -> CampaignAnalytics:
     """Contacts by interval, and outcomes by the hour of the day at which the attempt began."""
-    return await asyncio.to_thread(course, caller.clarion.looking, campaign_id, interval=interval, time_zone=time_zone)
+    return await asyncio.to_thread(
+        campaign_analytics, caller.clarion.looking, campaign_id, interval=interval, time_zone=time_zone
+    )
 
 
 @router.get("/errors", summary="Who was not reached, by reason")

@@ -1,4 +1,4 @@
-"""How one campaign went: what it came to, and how that is spread over time and over the hours of the day. Blocking.
+"""What one campaign came to, and how that is spread over time and over the hours of the day. Blocking.
 
 Times are epoch seconds, durations are in seconds, and money is in the account's currency.
 """
@@ -73,8 +73,8 @@ class Hour(View):
     outcomes: dict[str, int]
 
 
-class Course(View):
-    """How a campaign went over time."""
+class CampaignAnalytics(View):
+    """How a campaign went over time, and over the hours of the day."""
 
     campaign_id: str
     channel: Channel
@@ -120,7 +120,9 @@ def stats(looking: Looking, campaign_id: str) -> Stats:
     )
 
 
-def course(looking: Looking, campaign_id: str, *, interval: int | None = None, time_zone: str | None = None) -> Course:
+def campaign_analytics(
+    looking: Looking, campaign_id: str, *, interval: int | None = None, time_zone: str | None = None
+) -> CampaignAnalytics:
     """Tell how a campaign went over time; takes time on a large one.
 
     ``interval`` is in seconds. ``time_zone`` is that of targets whose rows name none; without it, that of the
@@ -133,7 +135,7 @@ def course(looking: Looking, campaign_id: str, *, interval: int | None = None, t
     quarters = looking.store.timeline.quarters(campaign.ref.key, own_zones=own_zones)
     tried = looking.store.timeline.tries(campaign.ref.key)
     progress = looking.progress(campaign_id)
-    return Course(
+    return CampaignAnalytics(
         campaign_id=campaign_id,
         channel=campaign.spec.channel,
         interval=seconds,
