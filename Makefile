@@ -11,7 +11,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-h
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test check lint types imports tests unit format docs lock clean distclean
+.PHONY: help setup demo test check lint types imports tests unit fuzz format docs lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ tests: setup ## Run the tests; ARGS="-k books" picks some
 unit: setup ## Run the fast tests only: no server, no process
 	$(BIN)/pytest tests/unit $(ARGS)
 
+fuzz: setup ## Send generated requests to the whole REST interface; ARGS="--max-time 600 --seed 1" says how long
+	$(BIN)/python -m tests.e2e.fuzzing $(ARGS)
+
 format: setup ## Rewrite the files in house style
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -59,7 +62,7 @@ lock: setup ## Write both lock files anew from pyproject.toml; ARGS=--upgrade ta
 		echo "the lines above name an index or a link: a lock file here has versions and hashes only" >&2; exit 1; fi
 
 clean: ## Remove what builds and checks leave behind
-	rm -rf dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## The same, and the environment
