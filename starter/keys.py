@@ -19,6 +19,10 @@ from clarion.store.store import Store
 
 PREFIX = "clk"
 """So that a key that leaked is recognised by scanners and by people."""
+LONGEST_ID = 16
+
+LONGEST = 36_501 * 86_400.0
+"""Seconds until the last moment at which a key may end: what calendars can still write."""
 
 
 class Refused(ClarionError):
@@ -64,10 +68,12 @@ class Keys:
         """Make a key; the text is told once and kept nowhere. Raises BadInput."""
         if not re.fullmatch(TENANT, tenant):
             raise BadInput(f'"{tenant}" cannot be a tenant; use letters, digits, dashes and underscores, 40 at most')
-        if not 1 <= len(name.strip()) <= 100:
-            raise BadInput("a key needs a name of 1 to 100 characters, so that you know later whose it is")
+        if not (1 <= len(name.strip()) <= 100 and name.strip().isprintable()):
+            raise BadInput("a key needs a name of 1 to 100 characters on one line, so that you know later whose it is")
         if expires_at is not None and expires_at <= now:
             raise BadInput("a key cannot end before it begins; give a later time")
+        if expires_at is not None and expires_at > now + LONGEST:
+            raise BadInput("a key ends within 100 years (36500 days); leave its end out for one that stays")
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         key = ApiKey(key_id, tenant, name.strip(), rights, _hash(secret), now, expires_at)
         self.store.keys.add(key)
@@ -77,7 +83,9 @@ class Keys:
         """Tell whose a key is. Raises Refused, with the same words whatever is wrong with it."""
         prefix, _, rest = token.partition("_")
         key_id, _, secret = rest.partition("_")
-        known = await asyncio.to_thread(self.store.keys.get, key_id) if prefix == PREFIX and key_id else None
+        known = (
+            await asyncio.to_thread(self.store.keys.get, key_id) if prefix == PREFIX and could_be_id(key_id) else None
+        )
         # A key that is not there takes as long as one that is.
         if not hmac.compare_digest(_hash(secret), known.hash if known else _hash("")) or known is None:
             raise Refused("this key is not known here; `clarion keys create` makes one")
@@ -86,6 +94,11 @@ class Keys:
         if known.used_at is None or known.used_at < now - SEEN:
             await asyncio.to_thread(self.store.keys.used, known.id, now)
         return known
+
+
+def could_be_id(text: str) -> bool:
+    """Say whether a text can be the public part of a key; what cannot is not asked for, as no database takes NUL."""
+    return text.isascii() and text.isalnum() and len(text) <= LONGEST_ID
 
 
 def _hash(secret: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from clarion.store.keys import ApiKey
 from clarion.store.store import Store
-from starter.keys import Keys
+from starter.keys import Keys, could_be_id
 
 COOKIE = "clarion_session"
 SECRET = "dashboard-session"  # noqa: S105 - the name of the secret
@@ -35,9 +35,12 @@ class Sessions:
         told, _, signature = cookie.rpartition(".")
         key_id, _, rest = told.partition(".")
         begun = rest.partition(".")[0]
-        if not (key_id and begun.isascii() and begun.isdigit()) or not 0 <= now - int(begun[:15]) < LONGEST:
+        if (
+            not (could_be_id(key_id) and begun.isascii() and begun.isdigit())
+            or not 0 <= now - int(begun[:15]) < LONGEST
+        ):
             return None
-        key = await asyncio.to_thread(self.store.keys.get, key_id[:16])
+        key = await asyncio.to_thread(self.store.keys.get, key_id)
         if key is None or not key.is_valid(now):
             return None
         wanted = await self._signature(told, key, now)

@@ -12,14 +12,17 @@ NOWHERE = "http://127.0.0.1:9/hook"
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Have webhooks that would be sent go to this machine."""
     del context, kwargs
     body = case.body
-    if case.path.startswith("/hooks") and isinstance(body, dict) and isinstance(body.get("url"), str):
-        try:
-            goes_out = bool(urlsplit(body["url"]).hostname)
-        except ValueError:
-            goes_out = False
-        if goes_out:
-            case.body = {**body, "url": NOWHERE}
+    url = body.get("url") if isinstance(body, dict) else None
+    if case.path.startswith("/hooks") and isinstance(body, dict) and isinstance(url, str) and _goes_out(url):
+        case.body = {**body, "url": NOWHERE}
+
+
+def _goes_out(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
