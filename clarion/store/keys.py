@@ -67,7 +67,8 @@ class Keys:
         with self._database.write() as connection:
             ended = connection.execute(update(api_keys).where(this).values(revoked_at=now))
         if not ended.rowcount:
-            raise NotFound(f'there is no key "{key_id}" in use; `clarion keys list` shows the ones there are')
+            known = "`clarion keys list` shows the ones there are"
+            raise NotFound(f'there is no key "{key_id}" of tenant {tenant} in use; {known}')
 
     def used(self, key_id: str, now: float) -> None:
         """Note that a key was used."""

@@ -63,7 +63,8 @@ def list_(as_json: Json = False) -> None:
         return
     from starter.terminal.tables import new_table
 
-    table = new_table("hook", "state", "told of", "waiting", "delivered", "dead", "address")
+    numbers = ("waiting", "delivered", "dead")
+    table = new_table("hook", "state", "told of", *numbers, "address", right=numbers, whole=("hook", "state", *numbers))
     for hook in found:
         counts = (f"{hook.waiting:,}", f"{hook.delivered:,}", f"{hook.dead:,}")
         table.add_row(hook.id, hook.state, ", ".join(hook.events), *counts, hook.url)
@@ -226,7 +227,8 @@ def _print_deliveries(found: Iterable[DeliveryView]) -> None:
     from starter.times import clock
 
     now = time.time()
-    table = new_table("number", "event", "of", "state", "tries", "next try or end", "last answer")
+    whole = ("number", "state", "tries", "next try or end")
+    table = new_table("number", "event", "of", *whole[1:], "last answer", right=("number", "tries"), whole=whole)
     for one in found:
         said = one.error or (str(one.status) if one.status else "")
         of = str(one.event.get("campaign_id") or "")

@@ -52,7 +52,8 @@ def list_(tenant: Tenant = None, as_json: Json = False) -> None:
     from starter.times import clock
 
     now = time.time()
-    table = new_table("key", "name", "may", "made", "last used", "ends")
+    whole = ("key", "may", "made", "last used", "ends")
+    table = new_table("key", "name", *whole[1:], whole=whole)
     for key in found:
         ended = "revoked" if key.revoked_at else clock(key.expires_at, now) if key.expires_at else ""
         used = clock(key.used_at, now) if key.used_at else "never"
@@ -80,7 +81,11 @@ def payload(
 ) -> None:
     """Print a new key that encrypts what Temporal keeps; put it first in CLARION_PAYLOAD_KEYS of every process."""
     from clarion.codec import new_key, parse_keys
+    from clarion.domain.errors import BadInput
 
     made = new_key(key_id)
-    parse_keys(made)  # refuses an id that the setting could not hold
+    try:
+        parse_keys(made)
+    except BadInput as error:
+        raise BadInput(f'"{key_id}" cannot be a key\'s id; use letters and digits, such as k1') from error
     say(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -56,9 +57,9 @@ def list_(as_json: Json = False) -> None:
         from starter.terminal.tables import new_table
         from starter.times import clock
 
-        table = new_table("schedule", "state", "cron", "time zone", "next", "last")
+        table = new_table("schedule", "state", "cron", "time zone", "next", "last", whole=("schedule", "cron", "next"))
         for view in found:
-            coming = clock(view.next[0], time.time()) if view.next else ""
+            coming = clock(view.next[0], time.time(), ZoneInfo(view.time_zone)) if view.next else ""
             last = _came(view.firings[0]) if view.firings else ""
             state = f"{view.state}: {view.reason}" if view.reason else view.state
             table.add_row(view.schedule_id, state, view.cron, view.time_zone, coming, last)

@@ -62,7 +62,8 @@ def list_(as_json: Json = False) -> None:
         from starter.terminal.tables import new_table
         from starter.times import clock
 
-        table = new_table("template", "name", "channel", "account", "contacts in", "schedule", "made")
+        whole = ("template", "channel", "made")
+        table = new_table("template", "name", "channel", "account", "contacts in", "schedule", "made", whole=whole)
         for template in found:
             files = ", ".join(file.name for file in template.files) or "none"
             schedule = f"{template.schedule.cron} {template.schedule.time_zone}" if template.schedule else ""

@@ -84,7 +84,7 @@ def _bars(what: str, lines: Sequence[tuple[str, AttemptSums]]) -> Table:
 
 def _campaigns(found: Analytics) -> Table:
     numbers = ("succeeded", "failed", "rate", "cost", "each")
-    table = new_table("campaign", "channel", *numbers, right=numbers, whole=numbers)
+    table = new_table("campaign", "channel", *numbers, right=numbers, whole=("campaign", *numbers))
     for line in found.campaigns[:MOST]:
         table.add_row(Text(line.campaign_id, "bold"), line.channel, *_sums(line))
     more = len(found.campaigns[MOST:]) + found.more_campaigns

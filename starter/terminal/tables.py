@@ -12,6 +12,7 @@ from rich.text import Text
 
 from clarion.domain.target import TargetState
 from starter.looking import CampaignLine, ConversationLine, ErrorGroup, TargetLine
+from starter.terminal.fitting import FittingTable
 from starter.terminal.panels import STATE_STYLES, status_style
 from starter.times import clock
 from starter.why import Why
@@ -25,7 +26,7 @@ WIDEST_ID = 36
 
 def new_table(*columns: str, right: Iterable[str] = (), whole: Iterable[str] = ()) -> Table:
     """Start a table; the columns named in ``right`` hold numbers, and nothing in those in ``whole`` is broken."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    table = FittingTable(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for column in columns:
         justify: JustifyMethod = "right" if column in right else "left"
         table.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
@@ -34,7 +35,8 @@ def new_table(*columns: str, right: Iterable[str] = (), whole: Iterable[str] = (
 
 def campaign_table(campaigns: Sequence[CampaignLine], now: float, zone: tzinfo | None = None) -> Table:
     """List campaigns."""
-    table = new_table("id", "name", "channel", "status", "targets", "done", "created", right=("targets", "done"))
+    whole = ("channel", "status", "targets", "done", "created")
+    table = new_table("id", "name", *whole, right=("targets", "done"), whole=whole)
     longest = max((len(line.campaign_id) + len(CHILD) * bool(line.parent) for line in campaigns), default=0)
     table.columns[0].no_wrap = longest <= WIDEST_ID  # an id is there to be copied
     for line in campaigns:
