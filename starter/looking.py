@@ -221,6 +221,11 @@ class Looking:
         """Return the last of a campaign's log, without personal data. Raises NotFound."""
         return latest_lines(self.store.events.latest(self.find(campaign_id).ref.key, READ), most)
 
+    def history(self, campaign_id: str) -> list[EventLine]:
+        """Return what happened to a campaign as a whole, the oldest first. Raises NotFound."""
+        found = self.store.events.of_campaign(self.find(campaign_id).ref.key)
+        return [EventLine.model_validate(event) for event in found]
+
     def targets(self, campaign_id: str, state: TargetState | None = None) -> Iterator[TargetLine]:
         """Yield targets in the order of the audience, in flat memory. Raises NotFound."""
         return self._targets(self.find(campaign_id).ref.key, state)

@@ -108,6 +108,15 @@ class LookingPages:
         rows = self.looking.store.calls.page(key, after, limit + 1, told_only=True)
         return slice_of(rows, limit, TranscriptLine.model_validate, _place)
 
+    def transcripts_by_target(self, campaign_id: str, after: int, limit: int) -> Slice[TranscriptLine, int]:
+        """The same for the next ``limit`` targets after a position, with all calls to each. Raises NotFound."""
+        key = self.looking.find(campaign_id).ref.key
+        rows = self.looking.store.calls.transcripts(key, after=after, limit=limit + 1)
+        there = list(dict.fromkeys(row.attempt.position for row in rows))
+        last = there[limit - 1] if len(there) > limit else None
+        shown = [row for row in rows if last is None or row.attempt.position <= last]
+        return Slice([TranscriptLine.model_validate(row) for row in shown], last)
+
     def conversations(self, campaign_id: str, after: TextPlace, limit: int) -> Slice[ConversationLine, TextPlace]:
         """What people answered, the oldest first. Raises NotFound."""
         rows = self.looking.store.pages.conversations(self.looking.find(campaign_id).ref.key, after, limit + 1)

@@ -62,7 +62,7 @@ async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool
         workflow_id=workflow_id(campaign),
         web_ui=web_ui(opened.settings, campaign, namespace),
         temporal=temporal,
-        events=[EventLine.model_validate(event) for event in opened.store.events.of_campaign(campaign.ref.key)],
+        events=look.history(campaign_id),
     )
     if as_json:
         typer.echo(page.model_dump_json(indent=2))

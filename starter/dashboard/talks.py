@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from starter.dashboard.naming import CampaignId
 from starter.dashboard.rendering import page
 from starter.dashboard.visitors import Reader
 from starter.looking import CallSummaryLine, Looking, TranscriptLine
+from starter.looking_pages import LookingPages
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
 
@@ -26,12 +28,9 @@ async def transcripts(
 ) -> Response:
     """Show calls of which something is known, after a position."""
     campaign = await visitor.clarion.campaigns.find(campaign_id)
-    looking, key = visitor.clarion.looking, campaign.ref.key
-    of_calls = campaign.spec.channel is Channel.CALL
-    found, summary = await asyncio.to_thread(_calls, looking, campaign_id, key, after) if of_calls else ([], None)
-    places = list(dict.fromkeys(call.position for call in found))
-    last = places[SIZE - 1] if len(places) > SIZE else None
-    shown = [call for call in found if last is None or call.position <= last]
+    shown, summary, following = [], None, None
+    if campaign.spec.channel is Channel.CALL:
+        shown, summary, following = await asyncio.to_thread(_calls, visitor.clarion.looking, campaign_id, after)
     return page(
         request,
         "transcripts.html",
@@ -39,17 +38,16 @@ async def transcripts(
         campaign_id=campaign_id,
         calls=shown,
         summary=summary,
-        next_after=last,
+        next_after=following,
         after=after,
     )
 
 
 def _calls(
-    looking: Looking, campaign_id: str, key: int, after: int
-) -> tuple[list[TranscriptLine], CallSummaryLine | None]:
-    rows = looking.store.calls.transcripts(key, after=after, limit=SIZE + 1)
-    summary = looking.call_summary(campaign_id) if not after else None
-    return [TranscriptLine.model_validate(row) for row in rows], summary
+    looking: Looking, campaign_id: str, after: int
+) -> tuple[Sequence[TranscriptLine], CallSummaryLine | None, int | None]:
+    found = LookingPages(looking).transcripts_by_target(campaign_id, after, SIZE)
+    return found.items, looking.call_summary(campaign_id) if not after else None, found.next
 
 
 MOST = 500

@@ -6,7 +6,7 @@ import asyncio
 
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import BadInput
-from starter.looking import TranscriptLine
+from starter.looking_pages import LookingPages
 from starter.mcp.answers import BatchStatus, CampaignList, Transcripts, in_words
 from starter.mcp.shapes import One, WhichCampaigns, WhichTarget, WhichTranscripts
 from starter.why import Why, why
@@ -57,17 +57,14 @@ def _replies(clarion: Installation, which: WhichTranscripts) -> Transcripts:
 
 
 def _calls(clarion: Installation, which: WhichTranscripts) -> Transcripts:
-    key = clarion.looking.find(which.campaign_id).ref.key
     totals = clarion.looking.call_summary(which.campaign_id)
-    records = clarion.store.calls.transcripts(key, after=which.after, limit=which.limit)
-    lines = tuple(TranscriptLine.model_validate(record) for record in records)
-    is_full = len({line.position for line in lines}) == which.limit
+    found = LookingPages(clarion.looking).transcripts_by_target(which.campaign_id, which.after, which.limit)
     return Transcripts(
-        summary=f"{totals.calls:,} calls so far; these are {len(lines):,} of which something is known",
+        summary=f"{totals.calls:,} calls so far; these are {len(found.items):,} of which something is known",
         channel=Channel.CALL,
-        calls=lines,
+        calls=tuple(found.items),
         totals=totals,
-        next=lines[-1].position if is_full else None,
+        next=found.next,
     )
 
 

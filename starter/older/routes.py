@@ -314,8 +314,7 @@ async def _put(caller: Caller, spec: CampaignSpec, contacts: list[Contact], *, s
 
 async def _batch(caller: Caller, campaign_id: str) -> Json:
     progress = await caller.clarion.campaigns.progress(campaign_id)
-    campaign = await caller.clarion.campaigns.find(campaign_id)
-    events = await asyncio.to_thread(caller.clarion.store.events.of_campaign, campaign.ref.key)
+    events = await asyncio.to_thread(caller.clarion.looking.history, campaign_id)
     return answers.batch_status(
         progress, [(event.at, event.detail.partition(":")[0]) for event in events if event.kind == "status"]
     )
