@@ -18,14 +18,13 @@ from clarion.domain.call import Stage, Turn
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.campaigns import Campaign
+from clarion.store.faults import Fault
 from clarion.store.store import Store
 from clarion.store.targets import RETRYABLE_OUTCOMES
 from starter.chronicle import READ, Line, latest_lines
 from starter.progress import Progress, progress_now, progress_of
 
 PAGE = 1_000
-EXAMPLES = 5
-"""Rows named for each kind of error."""
 
 
 class View(BaseModel):
@@ -262,20 +261,7 @@ class Looking:
 
     def errors(self, campaign_id: str) -> list[ErrorGroup]:
         """Group who was not reached by the reason, the largest group first. Raises NotFound."""
-        key = self.find(campaign_id).ref.key
-        groups: dict[tuple[TargetState, str, str | None], list[TargetLine]] = {}
-        counts: dict[tuple[TargetState, str, str | None], int] = {}
-        for state in (TargetState.FAILED, TargetState.UNKNOWN, TargetState.WAITING, TargetState.SKIPPED):
-            for target in self._targets(key, state):
-                if state is TargetState.WAITING and (target.reason != "retry" or target.outcome is None):
-                    continue  # nothing has gone wrong with it
-                kind = (state, target.outcome or "", target.provider_code)
-                counts[kind] = counts.get(kind, 0) + 1
-                examples = groups.setdefault(kind, [])
-                if len(examples) < EXAMPLES:
-                    examples.append(target)
-        largest = sorted(groups, key=lambda kind: -counts[kind])
-        return [_group(kind, counts[kind], groups[kind]) for kind in largest]
+        return [_group(fault) for fault in self.store.faults.of(self.find(campaign_id).ref.key)]
 
     def target(self, key: int, position: int) -> TargetLine | None:
         """Return one target of the campaign with this number in the store."""
@@ -318,15 +304,15 @@ def first(targets: Iterator[TargetLine], limit: int) -> Iterator[TargetLine]:
     return islice(targets, limit) if limit else targets
 
 
-def _group(kind: tuple[TargetState, str, str | None], count: int, examples: Sequence[TargetLine]) -> ErrorGroup:
-    state, outcome, code = kind
+def _group(fault: Fault) -> ErrorGroup:
+    state, outcome, code = fault.reason
     return ErrorGroup(
         state=state,
         outcome=outcome,
         provider_code=code,
-        count=count,
-        meaning=examples[0].detail or "",
-        rows=tuple(target.row for target in examples),
-        positions=tuple(target.position for target in examples),
+        count=fault.count,
+        meaning=fault.examples[0].detail or "",
+        rows=tuple(one.row for one in fault.examples),
+        positions=tuple(one.position for one in fault.examples),
         retry_helps=state is TargetState.FAILED and outcome in {Outcome(o) for o in RETRYABLE_OUTCOMES},
     )

@@ -18,6 +18,7 @@ from clarion.store.cloning import Cloning
 from clarion.store.database import Database
 from clarion.store.deliveries import Deliveries
 from clarion.store.events import Events
+from clarion.store.faults import Faults
 from clarion.store.feeding import Feeding
 from clarion.store.files import Files
 from clarion.store.hooks import Hooks
@@ -68,6 +69,7 @@ class Store:
         self.database = Database(url)
         self.campaigns = Campaigns(self.database)
         self.targets = Targets(self.database)
+        self.faults = Faults(self.database)
         self.claims = Claims(self.database, grace=grace)
         self.sweeps = Sweeps(self.database)
         self.files = Files(self.database)
