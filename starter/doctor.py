@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from rich.table import Table
@@ -12,6 +13,7 @@ from temporalio.client import Client
 from clarion.codec import parse_keys
 from clarion.domain.errors import ClarionError
 from clarion.settings import Settings
+from clarion.store.hook_rows import SILENT
 from clarion.store.migrate import require_schema
 from starter.cluster import missing_search_attributes, polling_workers, require_namespace
 from starter.doctor_accounts import account_findings
@@ -22,6 +24,8 @@ from starter.wiring import connect_to_temporal, new_store
 async def examine(settings: Settings) -> list[Finding]:
     """Look at every part; one that does not answer is a finding and stops nothing."""
     findings = [await _database(settings)]
+    if findings[0].health is Health.OK:
+        findings += await _webhooks(settings)
     findings += [finding async for finding in _temporal(settings)]
     findings += await account_findings(settings)
     findings += [_public_url(settings), _encryption(settings)]
@@ -43,6 +47,31 @@ async def _database(settings: Settings) -> Finding:
     except (ClarionError, TimeoutError) as error:
         return problem("database", error)
     return Finding(part="database", health=Health.OK, detail=f"{address}, schema up to date")
+
+
+async def _webhooks(settings: Settings) -> list[Finding]:
+    """Nothing where there are none."""
+
+    def look() -> tuple[int, list[str]]:
+        store, now = new_store(settings), time.time()
+        try:
+            return store.hooks.active(), [hook.ref.hook_id for hook in store.hooks.silent(now - SILENT)]
+        finally:
+            store.close()
+
+    try:
+        async with asyncio.timeout(PATIENCE):
+            active, silent = await asyncio.to_thread(look)
+    except (ClarionError, TimeoutError) as error:
+        return [problem("webhooks", error)]
+    if silent:
+        shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
+        detail = (
+            f"nobody looks after {shown}: start a worker (`clarion-worker`) and the web door (`clarion web`), which "
+            "starts them again within a minute; what happened meanwhile is sent then"
+        )
+        return [Finding(part="webhooks", health=Health.PROBLEM, detail=detail)]
+    return [Finding(part="webhooks", health=Health.OK, detail=f"{active} looked after")] if active else []
 
 
 async def _temporal(settings: Settings) -> AsyncIterator[Finding]:

@@ -18,10 +18,11 @@ from clarion.domain.delivery import DeliveryState
 from clarion.domain.errors import Conflict, Unreachable
 from clarion.domain.hook import TEST, wanted_types
 from clarion.domain.hook_address import checked_url
-from clarion.hook_contracts import HookInput, HookRef
+from clarion.hook_contracts import HookRef
 from clarion.settings import Settings
 from clarion.store.hook_rows import Delivery, Hook
 from clarion.store.store import Store
+from starter.hook_workflows import look_after
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 MOST = 100
 """Hooks of one tenant: each looks through the whole log by itself."""
-
-SILENT = 180.0
-"""Seconds after which a hook that nobody has looked after counts as stopped; it is looked after every minute."""
 
 SECRET_BYTES = 32
 
@@ -252,25 +250,7 @@ class Hooks:
 
     async def _wake(self, ref: HookRef) -> None:
         """Have a hook looked after: its workflow is told, and started where it does not run."""
-        from temporalio.service import RPCError
-
-        from workflows.hooks import HookWorkflow
-
-        client = await self.connect()
-        try:
-            await client.start_workflow(
-                HookWorkflow.run,
-                HookInput(hook=ref),
-                id=ref.workflow_id,
-                task_queue=self.settings.task_queue,
-                start_signal="wake",
-                static_summary=f"webhooks of {ref.tenant} · {ref.hook_id}",
-            )
-        except RPCError as error:
-            message = (
-                f"Temporal did not take over hook {ref.hook_id} ({error.status.name}); `clarion doctor` looks into it"
-            )
-            raise Unreachable(message) from None
+        await look_after(self.connect, ref, self.settings.task_queue, wake=True)
 
 
 def delivery_view(delivery: Delivery) -> DeliveryView:
@@ -294,7 +274,7 @@ def _facts(hook: Hook, now: float) -> dict[str, Any]:
     state, reason = HookState.ACTIVE, hook.reason
     if not hook.active:
         state = HookState.OFF
-    elif now > (hook.looked_at or hook.created_at) + SILENT:
+    elif hook.is_stopped(now):
         state, reason = HookState.STOPPED, "no worker has looked after it for some minutes; start one, or resume it"
     return {
         "id": hook.ref.hook_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -18,6 +18,7 @@ from clarion.store.group_commit import GroupCommit
 from clarion.store.migrate import require_schema
 from clarion.store.store import Store
 from starter.doors import add_doors, doors_open
+from starter.hook_workflows import keep_alive
 from starter.metrics import metrics_page
 from starter.web import create_app, serve
 from starter.wiring import Connection, Installation
@@ -79,7 +80,8 @@ async def run_web(settings: Settings, store: Store, host: str, port: int) -> Non
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with inbox.running(), doors_open(app, installation):
+        keeping = keep_alive(store, installation.connection, settings.task_queue)
+        async with inbox.running(), doors_open(app, installation), _beside(keeping):
             yield
 
     async def health() -> dict[str, str]:
@@ -91,6 +93,16 @@ async def run_web(settings: Settings, store: Store, host: str, port: int) -> Non
     with metrics_page(settings, store):
         log.info("the web door listens on http://%s:%s", host, port)
         await serve(app, host, port)
+
+
+@asynccontextmanager
+async def _beside(doing: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(doing, name="webhooks of ours")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def temporal_health(connection: Connection) -> str:

@@ -14,6 +14,9 @@ from clarion.hook_contracts import HookRef
 MOST_WAITING = 10_000
 """Deliveries of one hook that may wait: with so many, the log is looked through no further until some are gone."""
 
+SILENT = 180.0
+"""Seconds after which a hook that nobody has looked after counts as stopped; it is looked after every minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hook:
@@ -36,6 +39,10 @@ class Hook:
     created_at: float
     looked_at: float | None
     """When a worker looked after it last, to the minute."""
+
+    def is_stopped(self, now: float) -> bool:
+        """Whether it is active and nobody looks after it."""
+        return self.active and now > (self.looked_at or self.created_at) + SILENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,18 @@ class Hooks:
         with self._database.read() as connection:
             return [hook_of(row) for row in connection.execute(query)]
 
+    def silent(self, since: float) -> Sequence[Hook]:
+        """The active hooks of all tenants that nobody has looked after since a time (epoch seconds)."""
+        seen = func.coalesce(hooks.c.looked_at, hooks.c.created_at)
+        query = select(hooks).where(hooks.c.active.is_(True), seen < since).order_by(hooks.c.key)
+        with self._database.read() as connection:
+            return [hook_of(row) for row in connection.execute(query)]
+
+    def active(self) -> int:
+        """How many hooks of all tenants are active."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.count()).where(hooks.c.active.is_(True))).scalar_one()
+
     def find(self, tenant: str, hook_id: str) -> Hook:
         """Find a hook by id. Raises NotFound."""
         query = select(hooks).where(hooks.c.tenant == tenant, hooks.c.hook_id == hook_id)

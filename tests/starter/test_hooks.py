@@ -15,6 +15,7 @@ from clarion.hook_contracts import HookRef
 from clarion.settings import Settings
 from clarion.store.deliveries import Result
 from clarion.store.hook_rows import Hook
+from starter.hook_workflows import revive
 from starter.hooks import MOST, Hooks, HookState
 from starter.wiring import Connection
 from tests.starter.installation import TENANT, Place
@@ -82,6 +83,35 @@ async def test_a_hook_whose_workflow_was_ended_is_resumed(hooks: Hooks) -> None:
     assert (shown.state, "resume it" in shown.reason) == (HookState.STOPPED, True)
     await hooks.change(added.id, active=True)
     assert await status(hooks, added.id) is WorkflowExecutionStatus.RUNNING
+
+
+async def test_the_web_door_starts_again_what_was_ended_from_outside_and_leaves_alone_what_runs(
+    hooks: Hooks, place: Place
+) -> None:
+    ended, runs, off = [(await hooks.add(URL, ["campaign"])).id for _ in range(3)]
+    for hook_id in (ended, off):
+        await (await hooks.connect()).get_workflow_handle(f"hook/{TENANT}/{hook_id}").terminate("an operator")
+    await hooks.change(off, active=False)
+    queue, later = hooks.settings.task_queue, time.time() + 600.0
+    assert await revive(place.store, hooks.connect, queue, time.time()) == []
+    assert await revive(place.store, hooks.connect, queue, later) == [ended]
+    assert await revive(place.store, hooks.connect, queue, later) == []
+    assert await status(hooks, ended) is WorkflowExecutionStatus.RUNNING
+    assert await status(hooks, runs) is WorkflowExecutionStatus.RUNNING
+    assert await status(hooks, off) is WorkflowExecutionStatus.TERMINATED
+
+
+def test_doctor_says_that_a_hook_is_stopped(place: Place) -> None:
+    def found() -> list[tuple[str, str]]:
+        findings = place.clarion("doctor", "--json").json
+        return [(one["health"], one["detail"]) for one in findings if one["part"] == "webhooks"]
+
+    assert found() == []
+    stored(place)
+    assert found() == [("ok", "1 looked after")]
+    stored(place, "hook_2", now=time.time() - 600.0)
+    [(health, detail)] = found()
+    assert (health, detail.startswith("nobody looks after hook_2: start a worker")) == ("problem", True)
 
 
 async def test_resuming_twice_starts_it_once(hooks: Hooks) -> None:
