@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from starter.dashboard.naming import CampaignId
 from starter.dashboard.rendering import page
 from starter.dashboard.visitors import Reader
 from starter.looking import CallSummaryLine, Looking, TranscriptLine
-from starter.looking_pages import LookingPages
+from starter.looking_pages import LookingPages, Slice
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
 
@@ -28,26 +27,25 @@ async def transcripts(
 ) -> Response:
     """Show calls of which something is known, after a position."""
     campaign = await visitor.clarion.campaigns.find(campaign_id)
-    shown, summary, following = [], None, None
+    found: Slice[TranscriptLine, int] = Slice((), None)
+    summary = None
     if campaign.spec.channel is Channel.CALL:
-        shown, summary, following = await asyncio.to_thread(_calls, visitor.clarion.looking, campaign_id, after)
+        found, summary = await asyncio.to_thread(_calls, visitor.clarion.looking, campaign_id, after)
     return page(
         request,
         "transcripts.html",
         campaign=campaign,
         campaign_id=campaign_id,
-        calls=shown,
+        calls=found.items,
         summary=summary,
-        next_after=following,
+        next_after=found.next,
         after=after,
     )
 
 
-def _calls(
-    looking: Looking, campaign_id: str, after: int
-) -> tuple[Sequence[TranscriptLine], CallSummaryLine | None, int | None]:
+def _calls(looking: Looking, campaign_id: str, after: int) -> tuple[Slice[TranscriptLine, int], CallSummaryLine | None]:
     found = LookingPages(looking).transcripts_by_target(campaign_id, after, SIZE)
-    return found.items, looking.call_summary(campaign_id) if not after else None, found.next
+    return found, looking.call_summary(campaign_id) if not after else None
 
 
 MOST = 500
