@@ -15,6 +15,7 @@ from clarion.domain.target import Outcome
 from clarion.store.call_rows import MILLION, read_analysis, read_turns
 from clarion.store.database import Database
 from clarion.store.pages import AttemptPlace, beyond
+from clarion.store.pieces import Piece, Remembered, pieces_of
 from clarion.store.schema import attempts, calls, charged, of_attempt, placed, targets
 
 TOP = 20
@@ -22,9 +23,6 @@ TOP = 20
 
 MOST_VALUES = 5_000
 """Different values of a field that are counted; of a field that holds free text, those beyond are left out."""
-
-AT_ONCE = 2_000
-"""Rows held in memory while a campaign is summed up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +100,8 @@ class Calls:
     def __init__(self, database: Database) -> None:
         """Work on ``database``."""
         self._database = database
+        # What is told of a call after its end changes nothing that tells sums to be old.
+        self._summaries = Remembered(database, _summary, longest=60.0)
 
     def watch(self, wanted: Collection[AttemptId]) -> dict[AttemptId, Watched]:
         """Return how some calls stand, in one query; those that do not exist are left out."""
@@ -193,46 +193,59 @@ class Calls:
         return [_record(row) for row in found.values()]
 
     def summary(self, campaign_key: int) -> CallSummary:
-        """Sum up all calls of a campaign. Reads each of them: takes time on a large campaign."""
-        duration = func.coalesce(func.sum(calls.c.duration), 0.0)
-        query = (
-            select(attempts.c.outcome, func.count(), duration, func.count(calls.c.duration), func.sum(charged))
-            .select_from(attempts.outerjoin(calls, of_attempt))
-            .where(attempts.c.campaign_key == campaign_key, attempts.c.outcome.is_distinct_from(Outcome.NOT_SENT))
-            .group_by(attempts.c.outcome)
-        )
-        by_outcome: Counter[str] = Counter()
-        seconds, timed, cost = 0.0, 0, 0
-        with self._database.read() as connection:
-            for outcome, n, lasted, of, paid in connection.execute(query):
-                by_outcome[outcome or Outcome.PLACED] += n
-                seconds, timed, cost = seconds + lasted, timed + of, cost + int(paid)
-            by_analysis = _by_analysis(connection, campaign_key)
-        answered = by_outcome[Outcome.ANSWERED]
-        return CallSummary(
-            calls=by_outcome.total(),
-            by_outcome=dict(by_outcome.most_common()),
-            by_analysis=by_analysis,
-            total_duration=seconds,
-            average_duration=seconds / timed if timed else None,
-            cost=cost / MILLION,
-            cost_per_answered=cost / MILLION / answered if answered else None,
-        )
+        """Sum up all calls of a campaign. Reads each of them; of a large campaign what it says may be a minute old."""
+        return self._summaries.of(campaign_key)
+
+
+def _summary(connection: Connection, campaign_key: int) -> CallSummary:
+    by_outcome: Counter[str] = Counter()
+    by_analysis: dict[str, Counter[str]] = {}
+    seconds, timed, cost = 0.0, 0, 0
+    for piece in pieces_of(connection, campaign_key):
+        for outcome, n, paid in connection.execute(_tried(campaign_key, piece)):
+            by_outcome[outcome or Outcome.PLACED] += n
+            cost += int(paid)
+        for analysis, n, lasted, of in connection.execute(_talked(campaign_key, piece)):
+            seconds, timed = seconds + lasted, timed + of
+            if analysis is not None:
+                _count_values(by_analysis, read_analysis(analysis), n)
+    answered = by_outcome[Outcome.ANSWERED]
+    return CallSummary(
+        calls=by_outcome.total(),
+        by_outcome=dict(by_outcome.most_common()),
+        by_analysis={name: dict(values.most_common(TOP)) for name, values in sorted(by_analysis.items())},
+        total_duration=seconds,
+        average_duration=seconds / timed if timed else None,
+        cost=cost / MILLION,
+        cost_per_answered=cost / MILLION / answered if answered else None,
+    )
+
+
+def _tried(campaign_key: int, piece: Piece) -> Select[tuple[str | None, int, int]]:
+    """Count the attempts of a piece by how they ended."""
+    a = attempts.c
+    made = (a.campaign_key == campaign_key) & piece.holds(a.position) & a.outcome.is_distinct_from(Outcome.NOT_SENT)
+    return select(a.outcome, func.count(), func.sum(charged)).where(made).group_by(a.outcome)
+
+
+def _talked(campaign_key: int, piece: Piece) -> Select[tuple[str | None, int, float, int]]:
+    """Count the calls of a piece of which more is known, by what their provider makes of them."""
+    c = calls.c
+    lasted = func.coalesce(func.sum(c.duration), 0.0)
+    of_piece = (c.campaign_key == campaign_key) & piece.holds(c.position)
+    # Without their attempts, each of which would have to be looked up: one that was not sent has lasted no time.
+    return select(c.analysis, func.count(), lasted, func.count(c.duration)).where(of_piece).group_by(c.analysis)
+
+
+def _count_values(found: dict[str, Counter[str]], analysis: Mapping[str, str], n: int) -> None:
+    for name, value in analysis.items():
+        values = found.setdefault(name, Counter())
+        if value in values or len(values) < MOST_VALUES:
+            values[value] += n
 
 
 def _told(campaign_key: int) -> ColumnElement[bool]:
     return (calls.c.campaign_key == campaign_key) & (calls.c.transcript.is_not(None) | calls.c.summary.is_not(None))
-
-
-def _by_analysis(connection: Connection, campaign_key: int) -> dict[str, dict[str, int]]:
-    found: dict[str, Counter[str]] = {}
-    query = select(calls.c.analysis).where(calls.c.campaign_key == campaign_key, calls.c.analysis.is_not(None))
-    for analysis in connection.execution_options(yield_per=AT_ONCE).execute(query).scalars():
-        for name, value in read_analysis(analysis).items():
-            values = found.setdefault(name, Counter())
-            if value in values or len(values) < MOST_VALUES:
-                values[value] += 1
-    return {name: dict(values.most_common(TOP)) for name, values in sorted(found.items())}
 
 
 def _records() -> Select[Any]:
