@@ -74,6 +74,15 @@ def area(values: Sequence[float], said: str) -> Markup:
     return _drawing("plot", HIGH, pieces, said)
 
 
+def rates(per_minute: Sequence[float], span: float, said: str) -> Markup:
+    """Draw a rate over time, each value over ``span`` seconds: the few of a short campaign as a column each."""
+    if span > 1.0 and len(per_minute) > 2:
+        return area(per_minute, said)
+    most = max(per_minute, default=0.0) or 1.0
+    titles = [f"{value:,.0f}" for value in per_minute]
+    return columns([value / most if value else None for value in per_minute], titles, said)
+
+
 def columns(shares: Sequence[float | None], titles: Sequence[str], said: str, kind: str = "accent") -> Markup:
     """Draw a column for each share (0 to 1); None leaves its place empty."""
     step = WIDE / max(len(shares), 1)

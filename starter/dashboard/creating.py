@@ -13,8 +13,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData, UploadFile
 
+from clarion.domain.answer import USUAL_ANSWER, Kind
 from clarion.domain.errors import BadInput, ClarionError
+from clarion.settings import REACHING_NOBODY, Account, Provider
 from starter.campaign_file import campaign_content
+from starter.dashboard.answers import rows_of, rows_typed
 from starter.dashboard.form import spec_of_form
 from starter.dashboard.rendering import go, page
 from starter.dashboard.visitors import Operator, Visitor
@@ -23,7 +26,7 @@ from starter.drafts import parse_uploaded
 router = APIRouter()
 
 PIECE = 1024 * 1024
-FIELDS = 60
+FIELDS = 300
 
 
 @router.get("/new")
@@ -94,14 +97,30 @@ def _file(given: FormData, name: str) -> UploadFile | None:
 
 
 def _form(request: Request, visitor: Visitor, typed: Mapping[str, str], error: str | None = None) -> Response:
-    accounts = visitor.clarion.settings.accounts
     return page(
         request,
         "new.html",
         422 if error else 200,
         error=error,
         typed=typed,
-        accounts={name: account.provider.value for name, account in sorted(accounts.items())},
-        zones=sorted(available_timezones()),
+        only=None,
+        answers=rows_typed(typed) if "answer_name_0" in typed else rows_of(USUAL_ANSWER),
         max_mb=visitor.clarion.settings.max_upload_mb,
+        **choices_of(visitor.clarion.settings.accounts),
     )
+
+
+def choices_of(accounts: Mapping[str, Account]) -> dict[str, object]:
+    """Return what can be chosen in the form of a campaign."""
+    known = sorted(accounts.items())
+    shown = {
+        "contacting": [(name, one) for name, one in known if one.provider not in REACHING_NOBODY],
+        "assessing": [(name, one) for name, one in known if one.provider is Provider.OPENAI],
+        "keeping": [(name, one) for name, one in known if one.provider is Provider.SALESFORCE],
+    }
+    said = {use: [(name, _said(name, one)) for name, one in found] for use, found in shown.items()}
+    return {"accounts": said, "kinds": list(Kind), "zones": sorted(available_timezones())}
+
+
+def _said(name: str, account: Account) -> str:
+    return name if name == account.provider.value else f"{name} ({account.provider.value})"

@@ -20,17 +20,23 @@ from starter.dashboard.analytics import router as analytics
 from starter.dashboard.campaign import router as campaign
 from starter.dashboard.checks import Checks
 from starter.dashboard.creating import router as creating
+from starter.dashboard.editing import router as editing
 from starter.dashboard.entering import router as entering
 from starter.dashboard.errors import router as errors
 from starter.dashboard.guards import Guard
+from starter.dashboard.hooks import router as hooks
+from starter.dashboard.keys import router as keys
 from starter.dashboard.listing import router as listing
 from starter.dashboard.optouts import router as optouts
 from starter.dashboard.rendering import HERE, PREFIX, go, page
 from starter.dashboard.reports import router as reports
+from starter.dashboard.scheduling import router as scheduling
 from starter.dashboard.sights import Sights
+from starter.dashboard.single import router as single
 from starter.dashboard.steering import router as steering
 from starter.dashboard.talks import router as talks
 from starter.dashboard.targets import router as targets
+from starter.dashboard.templating import router as templating
 from starter.dashboard.visitors import SignedOut
 from starter.rest.problems import STATUS, NotAllowed
 from starter.wiring import Installation
@@ -41,10 +47,16 @@ ROUTERS: tuple[APIRouter, ...] = (
     entering,
     listing,
     creating,
+    single,
+    templating,
+    scheduling,
     analytics,
     accounts,
     optouts,
+    hooks,
+    keys,
     campaign,
+    editing,
     steering,
     targets,
     talks,

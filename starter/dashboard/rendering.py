@@ -102,6 +102,7 @@ def _environment() -> Environment:
         "stacked": charts.stacked,
         "bar": charts.bar,
         "area": charts.area,
+        "rates": charts.rates,
         "interval": charts.interval,
         "columns": charts.columns,
         "zone": zone_name,

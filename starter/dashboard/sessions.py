@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 
 from clarion.store.keys import ApiKey
 from clarion.store.store import Store
 from starter.keys import Keys, could_be_id
+from starter.signing import Signer
 
 COOKIE = "clarion_session"
-SECRET = "dashboard-session"  # noqa: S105 - the name of the secret
 LONGEST = 12 * 3600.0
 """Seconds after which a session ends, whatever the key may."""
 
@@ -28,7 +26,7 @@ class Sessions:
         """Return the cookie for somebody who shows an API key. Raises Refused for a key that opens nothing."""
         key = await Keys(self.store).recognise(token.strip(), now)
         told = f"{key.id}.{int(now)}.{secrets.token_urlsafe(9)}"
-        return f"{told}.{await self._signature(told, key, now)}"
+        return f"{told}.{await asyncio.to_thread(self._signer.sign, _signed(told, key), now)}"
 
     async def recognise(self, cookie: str, now: float) -> ApiKey | None:
         """Tell whose session a cookie is; None once it is over, or the key was revoked or has expired."""
@@ -43,9 +41,13 @@ class Sessions:
         key = await asyncio.to_thread(self.store.keys.get, key_id)
         if key is None or not key.is_valid(now):
             return None
-        wanted = await self._signature(told, key, now)
-        return key if hmac.compare_digest(wanted.encode(), signature.encode()) else None
+        is_ours = await asyncio.to_thread(self._signer.matches, signature, _signed(told, key), now)
+        return key if is_ours else None
 
-    async def _signature(self, told: str, key: ApiKey, now: float) -> str:
-        secret = await asyncio.to_thread(self.store.keys.secret, SECRET, secrets.token_urlsafe(48), now)
-        return hmac.new(secret.encode(), f"{told}.{key.hash}".encode(), hashlib.sha256).hexdigest()
+    @property
+    def _signer(self) -> Signer:
+        return Signer(self.store, "dashboard-session")
+
+
+def _signed(told: str, key: ApiKey) -> str:
+    return f"{told}.{key.hash}"

@@ -9,8 +9,8 @@ import pytest
 
 from clarion.store.schema import TICK_SECONDS, ticks
 from clarion.store.store import Store
-from clarion.store.timeline import POINTS, QuarterHour, Span, Tick, Tries
-from tests.store.scene import Scene, row
+from clarion.store.timeline import LEAST, POINTS, QuarterHour, Span, Tick, Tries
+from tests.store.scene import Scene, row, sent
 from tests.store.test_pages import fail_and_send
 
 MakeScene = Callable[..., Scene]
@@ -71,3 +71,15 @@ def test_rates_of_a_long_campaign_stay_few(store: Store, scene: Scene) -> None:
     assert found is not None
     assert len(found.per_minute) <= POINTS
     assert sum(rate * found.span / 60.0 for rate in found.per_minute) == 120.0
+
+
+def test_a_campaign_of_seconds_is_told_second_by_second(make_scene: MakeScene) -> None:
+    scene = make_scene(3)
+    opened = scene.open_chunk()
+    for wait in (0.0, 2.2, 0.5):
+        scene.after(wait)
+        scene.record(scene.contact(opened), sent())
+    found = scene.store.timeline.rates(scene.key, scene.now + 1.0)
+    assert found is not None
+    assert (found.begins, found.span, len(found.per_minute)) == (BEGIN, 1.0, LEAST)
+    assert found.per_minute[:4] == (60.0, 0.0, 120.0, 0.0)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from clarion.domain.rights import Rights
-from clarion.settings import Account, Settings
+from clarion.settings import Account, Provider, Settings
 from clarion.store.store import Store
 from starter.dashboard.door import add_dashboard, dashboard_open
 from starter.keys import Keys
@@ -64,9 +64,17 @@ class Desk:
 
 
 def desk(folder: Path, store: Store) -> Desk:
-    """Put a dashboard on a store; the tenant has one account for texts, and another tenant has its own."""
+    """Put a dashboard on a store; the tenant has accounts for texts and for leads, and another tenant has its own."""
     given = {"sid": "AC" + "0" * 32, "auth_token": SecretStr("secret"), "from_number": "+15005550006"}
     accounts = {"main": Account(**given), "theirs": Account(**given, tenant=OTHER)}  # type: ignore[arg-type]
+    accounts |= {
+        "openai": Account(provider=Provider.OPENAI, auth_token=SecretStr("secret")),
+        "salesforce": Account(
+            provider=Provider.SALESFORCE,
+            session_id=SecretStr("secret"),
+            instance_url="https://example.my.salesforce.com",
+        ),
+    }
     settings = Settings(home=folder, tenant=TENANT, accounts=accounts, max_upload_mb=0.05)
     installation = Installation.of(settings, store, Connection(settings))
     app = FastAPI(openapi_url=None)
