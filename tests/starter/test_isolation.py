@@ -292,6 +292,8 @@ async def test_no_older_route_knows_what_is_another_tenants(town: Town) -> None:
 FORMS: Mapping[str, Mapping[str, str]] = {"/campaigns/{campaign_id}/limits": {"concurrency": "1"}}
 FREE_PAGES = {"/sign-in", "/sign-out", "/theme", "/", "/campaigns.rows", "/new", "/analytics", "/accounts"} | {
     "/single",
+    "/hooks",
+    "/keys",
     "/templates",
     "/schedules",
     "/schedules/new",
@@ -304,7 +306,8 @@ FREE_PAGES = {"/sign-in", "/sign-out", "/theme", "/", "/campaigns.rows", "/new",
 
 async def test_no_page_shows_or_changes_what_is_another_tenants(town: Town) -> None:
     routes = [route for router in PAGES for route in router.routes if isinstance(route, APIRoute)]
-    ids = {"campaign_id": TEXTS, "position": "1", "kind": "csv", "name": ACCOUNT}
+    ids = {"campaign_id": TEXTS, "position": "1", "kind": "csv", "name": ACCOUNT, "hook_id": HOOK}
+    ids |= {"number": str(town.hook), "key_id": town.key_id}
     async with town.client(SOUTH) as south:
         entered = await south.post("/dashboard/sign-in", data={"key": town.tokens[SOUTH]})
         assert entered.status_code == 303, entered.text
