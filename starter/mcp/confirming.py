@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import secrets
 from collections.abc import Mapping
@@ -11,11 +10,11 @@ from dataclasses import dataclass
 
 from clarion.domain.errors import BadInput, Conflict
 from clarion.store.store import Store
+from starter.signing import Signer
 
 GOOD_FOR = 15 * 60.0
 """Seconds between a check and the start that it confirms."""
 PREFIX = "ok1"
-SECRET = "confirm"  # noqa: S105 - the name of one
 ID_DIGITS = 16
 
 
@@ -31,7 +30,7 @@ class Confirming:
         expires_at = int(now + GOOD_FOR)
         # Two checks of the same content are two campaigns if both are started; one token is one campaign.
         stem = f"{PREFIX}_{expires_at:x}_{secrets.token_hex(6)}"
-        return f"{stem}_{self._sign(stem, content, now)}", float(expires_at)
+        return f"{stem}_{self._signer.sign(self._signed(stem, content), now)}", float(expires_at)
 
     def recognise(self, token: str | None, content: str, now: float) -> float:
         """Return when a token ends. Raises BadInput for what is no token of this tenant and this content."""
@@ -41,7 +40,7 @@ class Confirming:
                 "decides, and send the confirm that it returned"
             )
         stem, _, signature = token.rpartition("_")
-        if not hmac.compare_digest(signature.encode(), self._sign(stem, content, now).encode()):
+        if not self._signer.matches(signature, self._signed(stem, content), now):
             raise BadInput(
                 "confirm was not returned by check_campaign for this very content; call check_campaign with exactly "
                 "these arguments and send the confirm that it returns"
@@ -49,9 +48,12 @@ class Confirming:
         _, end, _ = stem.split("_")  # it was signed by us
         return float(int(end, 16))
 
-    def _sign(self, stem: str, content: str, now: float) -> str:
-        secret = self.store.keys.secret(SECRET, secrets.token_hex(32), now)
-        return hmac.new(secret.encode(), f"{self.tenant}\n{stem}\n{content}".encode(), hashlib.sha256).hexdigest()
+    @property
+    def _signer(self) -> Signer:
+        return Signer(self.store, "confirm")
+
+    def _signed(self, stem: str, content: str) -> str:
+        return f"{self.tenant}\n{stem}\n{content}"
 
 
 def digest(content: Mapping[str, object]) -> str:
