@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -78,6 +79,14 @@ class Keys:
         key = ApiKey(key_id, tenant, name.strip(), rights, _hash(secret), now, expires_at)
         self.store.keys.add(key)
         return key, f"{PREFIX}_{key_id}_{secret}"
+
+    def list(self, tenant: str) -> Sequence[KeyLine]:
+        """The keys of a tenant, the oldest first; those that have ended are among them. Blocking."""
+        return [KeyLine.model_validate(key) for key in self.store.keys.list(tenant)]
+
+    def end(self, tenant: str, key_id: str, now: float) -> None:
+        """End a key at once. Blocking. Raises NotFound where the tenant has none of this id that still works."""
+        self.store.keys.revoke(tenant, key_id, now)
 
     async def recognise(self, token: str, now: float) -> ApiKey:
         """Tell whose a key is. Raises Refused, with the same words whatever is wrong with it."""

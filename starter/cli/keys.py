@@ -41,12 +41,12 @@ def create(
 @app.command("list")
 def list_(tenant: Tenant = None, as_json: Json = False) -> None:
     """Show the keys there are."""
-    with looking() as look:
-        found = look.store.keys.list(tenant or look.tenant)
-    if as_json:
-        from starter.keys import KeyLine
+    from starter.keys import Keys
 
-        print_json_list(KeyLine.model_validate(key) for key in found)
+    with looking() as look:
+        found = Keys(look.store).list(tenant or look.tenant)
+    if as_json:
+        print_json_list(found)
         return
     from starter.terminal.tables import new_table
     from starter.times import clock
@@ -70,8 +70,10 @@ def revoke(
     tenant: Tenant = None,
 ) -> None:
     """End a key at once."""
+    from starter.keys import Keys
+
     with looking() as look:
-        look.store.keys.revoke(tenant or look.tenant, key_id, time.time())
+        Keys(look.store).end(tenant or look.tenant, key_id, time.time())
     say(f"key {key_id} opens nothing any more")
 
 

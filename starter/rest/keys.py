@@ -38,8 +38,7 @@ class KeyWish(BaseModel):
 @router.get("", summary="List keys")
 async def listed(caller: Admin) -> Page[KeyLine]:
     """Those of this tenant, the oldest first; keys that have ended are among them."""
-    found = await asyncio.to_thread(caller.clarion.store.keys.list, caller.tenant)
-    return whole([KeyLine.model_validate(key) for key in found])
+    return whole(await asyncio.to_thread(Keys(caller.clarion.store).list, caller.tenant))
 
 
 @router.post("", status_code=201, summary="Make a key")
@@ -60,4 +59,4 @@ async def end(
     caller: Admin,
 ) -> None:
     """End a key at once, the one of this request as well."""
-    await asyncio.to_thread(caller.clarion.store.keys.revoke, caller.tenant, key_id, time.time())
+    await asyncio.to_thread(Keys(caller.clarion.store).end, caller.tenant, key_id, time.time())
