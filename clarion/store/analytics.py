@@ -25,6 +25,7 @@ from clarion.domain.attempt import SUCCESSES
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
 from clarion.domain.target import Outcome, TargetState
 from clarion.store.database import Database
+from clarion.store.pieces import pieces_of
 from clarion.store.schema import attempts, books, campaigns
 from clarion.store.specs import parsed_spec
 
@@ -152,9 +153,14 @@ class Analytics:
             known = self._known.get(key)
         if known is not None and known[0] == mark:
             return known[1]
-        quarters = [
-            (int(at), outcome, n, int(cost)) for at, outcome, n, cost in connection.execute(self._query, {"key": key})
-        ]
+        counts: Counter[tuple[int, str]] = Counter()
+        costs: Counter[tuple[int, str]] = Counter()
+        for piece in pieces_of(connection, key):
+            given = {"key": key, **piece._asdict()}
+            for at, outcome, n, cost in connection.execute(self._query, given):
+                counts[int(at), outcome] += n
+                costs[int(at), outcome] += int(cost)
+        quarters = [(*what, n, costs[what]) for what, n in counts.items()]
         with self._lock:
             self._known.pop(key, None)
             self._known[key] = (mark, quarters)
@@ -199,7 +205,7 @@ def _result(outcome: str, *, leaves_message: bool) -> Result:
 
 
 def _ended_attempts(*, is_sqlite: bool) -> Select[tuple[int, str, int, int]]:
-    """Return the query of one campaign's attempts that have ended, by quarter of an hour and outcome.
+    """Return the query of a piece of a campaign's attempts that have ended, by quarter of an hour and outcome.
 
     One statement for each campaign: SQLite takes four times as long where it sorts the attempts of several.
     """
@@ -208,7 +214,8 @@ def _ended_attempts(*, is_sqlite: bool) -> Select[tuple[int, str, int, int]]:
     second = cast(a.intended_at if is_sqlite else func.floor(a.intended_at), BigInteger)
     # A literal: to PostgreSQL two parameters are never the same, be they selected and grouped by.
     begin = (second - second % literal_column(str(QUARTER))).label("begin")
+    of_piece = (a.position > bindparam("after")) & (a.position <= bindparam("to"))
     query = select(begin, a.outcome, func.count(), func.sum(a.cost)).where(
-        a.campaign_key == bindparam("key"), a.outcome.is_not(None), a.outcome.not_in(GOES_ON)
+        a.campaign_key == bindparam("key"), of_piece, a.outcome.is_not(None), a.outcome.not_in(GOES_ON)
     )
     return query.group_by("begin", a.outcome)
