@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -65,7 +66,7 @@ async def sent(browser: httpx.AsyncClient, **typed: str) -> httpx.Response:
     return await browser.post(EDIT, data={**fields_of((await browser.get(EDIT)).text), **typed})
 
 
-RICH: Mapping[str, object] = {
+RICH: Mapping[str, Any] = {
     "message": "Hi {{ first_name }},\nyour service is due.",
     "limits": {"concurrency": 7, "per_minute": 33.3, "per_person_per_day": 2},
     "retry": {"attempts": 4, "delay": 93_784, "on": ["busy", "failed"]},
