@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
@@ -106,7 +106,7 @@ def print_json(result: BaseModel) -> None:
     typer.echo(result.model_dump_json(indent=2))
 
 
-def print_json_list(results: Iterator[BaseModel]) -> None:
+def print_json_list(results: Iterable[BaseModel]) -> None:
     """Print results as a JSON list, each on its line, in flat memory."""
     typer.echo("[", nl=False)
     for i, result in enumerate(results):
