@@ -12,10 +12,9 @@ from zoneinfo import ZoneInfo
 from clarion.domain.call import SCRIPT_TEXTS, SCRIPT_WORDS
 from clarion.domain.campaign import CampaignSpec, Channel
 from clarion.domain.comparison import wilson
-from clarion.domain.errors import BadInput
 from clarion.domain.target import TargetState
 from clarion.domain.versions import versions
-from clarion.domain.window import nearest_zone, valid_zone
+from clarion.domain.window import require_zone
 from clarion.store.analytics import CampaignSums, Contacts, Result, Scope
 from clarion.store.variants import VariantKey, VariantSums
 from starter.analytics_views import (
@@ -92,7 +91,7 @@ class Tally:
 
 def analytics(looking: Looking, asked: Asked) -> Analytics:
     """Tell how the campaigns of the last days did; reads all their attempts. Raises BadInput for what is no zone."""
-    now, zone = looking.clock(), _zone(asked.time_zone)
+    now, zone = looking.clock(), ZoneInfo(require_zone(asked.time_zone))
     today = _moment(now, zone).date()
     days = [today - timedelta(days=n) for n in reversed(range(asked.days))]
     since = datetime(days[0].year, days[0].month, days[0].day, tzinfo=zone).timestamp()
@@ -210,12 +209,6 @@ def _sample(spoken: Spoken) -> str:
     """Return the beginning of the first thing said."""
     text = " ".join(next((text for text in spoken[1] if text), "").split())
     return text if len(text) <= LONGEST_SAMPLE else text[: LONGEST_SAMPLE - 1] + "…"
-
-
-def _zone(name: str) -> ZoneInfo:
-    if not valid_zone(name):
-        raise BadInput(f'time_zone "{name}" is not a time zone{nearest_zone(name)}; write it like Europe/Berlin')
-    return ZoneInfo(name)
 
 
 def _moment(at: float, zone: ZoneInfo) -> datetime:

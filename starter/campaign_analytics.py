@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from clarion.domain.books import Books
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
-from clarion.domain.window import TARGET, nearest_zone, valid_zone
+from clarion.domain.window import TARGET, require_zone
 from clarion.store.campaigns import Campaign
 from clarion.store.timeline import QuarterHour
 from starter.looking import CallSummaryLine, Looking, View
@@ -150,11 +150,10 @@ def campaign_analytics(
 
 
 def _zone_of(campaign: Campaign, asked: str | None) -> str:
-    if asked is not None and not valid_zone(asked):
-        raise BadInput(f'time_zone "{asked}" is not a time zone{nearest_zone(asked)}; write it like Europe/Berlin')
+    if asked is not None:
+        return require_zone(asked)
     window = campaign.spec.window
-    own = window.time_zone if window is not None and window.time_zone != TARGET else "UTC"
-    return asked or own
+    return window.time_zone if window is not None and window.time_zone != TARGET else "UTC"
 
 
 def _points(looking: Looking, key: int, asked: int | None) -> tuple[int, tuple[Point, ...]]:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from clarion.domain.errors import did_you_mean
+from clarion.domain.errors import BadInput, did_you_mean
 from clarion.domain.fields import Part
 from clarion.domain.problems import refusal, shown
 
@@ -115,6 +115,13 @@ def valid_zone(name: str) -> bool:
 def nearest_zone(name: str) -> str:
     """Return `` (did you mean "Europe/Berlin"?)`` for a mistyped zone, or an empty string."""
     return did_you_mean(name.strip().replace(" ", "_"), sorted(_zone_names()))
+
+
+def require_zone(name: str) -> str:
+    """Return the name of a time zone that somebody asks for as ``time_zone``. Raises BadInput."""
+    if not valid_zone(name):
+        raise BadInput(f'time_zone "{name}" is not a time zone{nearest_zone(name)}; write it like Europe/Berlin')
+    return name
 
 
 def is_open(window: Window, zones: Sequence[str], now: float) -> bool:
