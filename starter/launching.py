@@ -182,3 +182,12 @@ def _not_started(campaign: Campaign, error: Exception) -> Exception:
     if isinstance(error, RPCError) and "search attribute" in str(error).lower():
         return Conflict("Temporal does not know Clarion's search attributes yet; run `clarion setup`")
     return Unreachable(f"Temporal did not start the campaign: {error}")
+
+
+def web_ui(settings: Settings, campaign: Campaign, namespace: str) -> str | None:
+    """Return the address of a campaign's page in Temporal's Web UI, if the UI's address is known."""
+    if settings.temporal_ui_url is None:
+        return None
+    # The UI wants the slashes of the id escaped.
+    name = workflow_id(campaign).replace("/", "%2F")
+    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{name}"

@@ -136,11 +136,13 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the result row by row, in the order of the audience; without --out, show how it came out."""
-    from starter.reports.report import check_file, print_summary, write_report
+    from starter.reports.report import check_file, write_report
 
     check_file(file)
     with looking() as look:
         if file is None and not as_json:
+            from starter.terminal.summary import print_summary
+
             print_summary(look, campaign_id, out())
             return
         rows = write_report(look, campaign_id, file, as_json=as_json)

@@ -13,10 +13,9 @@ from rich.text import Text
 
 from clarion.domain.campaign import CampaignSpec, CampaignStatus, Channel
 from clarion.domain.errors import ClarionError
-from clarion.settings import Settings
 from clarion.store.campaigns import Campaign
 from starter.cli.frame import out
-from starter.launching import workflow_id
+from starter.launching import web_ui, workflow_id
 from starter.looking import EventLine, Looking
 from starter.progress import Progress
 from starter.terminal.panels import Sight, campaign_panel
@@ -77,15 +76,6 @@ async def show_campaign(opened: Installation, campaign_id: str, *, as_json: bool
     console.print(_rules(page), soft_wrap=True)  # a link that is broken can be followed by nobody
     console.print()
     console.print(_log(page, now))
-
-
-def web_ui(settings: Settings, campaign: Campaign, namespace: str) -> str | None:
-    """Return the address of a campaign's page in Temporal's Web UI, if the UI's address is known."""
-    if settings.temporal_ui_url is None:
-        return None
-    # The UI wants the slashes of the id escaped.
-    name = workflow_id(campaign).replace("/", "%2F")
-    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{namespace}/workflows/{name}"
 
 
 async def _word_of_temporal(opened: Installation, campaign: Campaign) -> tuple[str, str]:

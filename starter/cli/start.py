@@ -46,7 +46,7 @@ def check(
     from clarion.settings import load_settings
     from starter.amending import amended
     from starter.campaign_file import read_campaign_file
-    from starter.terminal.preflight_view import run_check
+    from starter.cli.check import run_check
 
     wanted = amended(read_campaign_file(existing(spec)), sheet=sheet)
     usable = run_check(wanted, load_settings(), show_rows=rows, as_json=as_json)
@@ -158,7 +158,7 @@ async def _follow(opened: Installation, campaign_id: str, *, as_json: bool) -> i
 
 async def _tell(opened: Installation, campaign: Campaign) -> None:
     from clarion.domain.campaign import CampaignStatus
-    from starter.cli.show import web_ui
+    from starter.launching import web_ui
 
     if campaign.template:
         schedule_id = campaign.ref.campaign_id

@@ -10,12 +10,13 @@ from fastapi.responses import Response
 from clarion.domain.campaign import MOST_LANES, CampaignStatus
 from clarion.domain.errors import ClarionError
 from clarion.store.campaigns import Campaign
-from starter.cli.show import web_ui
 from starter.dashboard.checks import checks_of
 from starter.dashboard.naming import CampaignId
 from starter.dashboard.rendering import fragment, page
 from starter.dashboard.sights import Sight, sights_of
 from starter.dashboard.visitors import Reader, Visitor
+from starter.launching import web_ui
+from starter.slow import slowly
 from starter.variants import variant_results
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
@@ -62,7 +63,7 @@ async def check(request: Request, visitor: Reader, campaign_id: CampaignId) -> R
 async def variants(request: Request, visitor: Reader, campaign_id: CampaignId) -> Response:
     """Compare what came of the variants of its words."""
     campaign = await visitor.clarion.campaigns.find(campaign_id)
-    found = await asyncio.to_thread(variant_results, visitor.clarion.looking, campaign_id)
+    found = await slowly(variant_results, visitor.clarion.looking, campaign_id)
     return page(request, "variants.html", **_common(campaign), found=found)
 
 

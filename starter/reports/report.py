@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from clarion.domain.call import ScriptWriter
 from clarion.domain.campaign import CampaignSpec, Channel
@@ -27,9 +26,6 @@ from starter.reports.leads import LeadReport
 from starter.reports.parts import FORMULA_STARTS, Cell, Sheet, Written
 from starter.times import iso
 from starter.variants import variant_results
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 COLUMNS = (
     "position",
@@ -250,25 +246,6 @@ def harmless(column: str, value: Cell, ours: frozenset[str] = OURS) -> Cell:
     if isinstance(value, str) and column not in ours and value.startswith(FORMULA_STARTS):
         return "'" + value
     return value
-
-
-def print_summary(looking: Looking, campaign_id: str, console: Console) -> None:
-    """Show how a campaign came out. Raises NotFound."""
-    from starter.terminal.panels import Sight, campaign_panel
-    from starter.terminal.tables import error_table
-
-    progress = looking.progress(campaign_id)
-    console.print(campaign_panel(Sight(progress, (), time.time()), width=console.width))
-    if progress.channel is Channel.LEAD_ANALYSIS:
-        from starter.lead_views import sums_view
-        from starter.looking_leads import lead_sums
-
-        console.print()
-        console.print(sums_view(lead_sums(looking, looking.find(campaign_id))))
-    if groups := looking.errors(campaign_id):
-        console.print()
-        console.print(error_table(groups))
-    console.print(f"\n[dim]row by row:[/] clarion report {campaign_id} --out report.xlsx  [dim]or .csv, .json[/]")
 
 
 def _write_csv(sink: IO[str], report: Written) -> int:

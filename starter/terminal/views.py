@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from clarion.domain.campaign import CampaignStatus, Channel
+from clarion.domain.campaign import CampaignStatus
 from clarion.domain.errors import Unreachable
 from starter.chronicle import READ, latest_lines
 from starter.progress import Progress
@@ -114,17 +114,7 @@ class Watch:
 async def print_report(campaigns: Campaigns, campaign_id: str, *, console: Console) -> None:
     """Print how a campaign came out: of leads what they were found to be, then what failed or was left out, and why."""
     from starter.looking import Looking
-    from starter.terminal.tables import error_table
+    from starter.terminal.summary import print_results
 
     looking = Looking(campaigns.store, campaigns.settings.tenant)
-    campaign = await campaigns.find(campaign_id)
-    if campaign.spec.channel is Channel.LEAD_ANALYSIS:
-        from starter.lead_views import sums_view
-        from starter.looking_leads import lead_sums
-
-        console.print()
-        console.print(sums_view(await asyncio.to_thread(lead_sums, looking, campaign)))
-    groups = await asyncio.to_thread(looking.errors, campaign_id)
-    if groups:
-        console.print()
-        console.print(error_table(groups))
+    await asyncio.to_thread(print_results, looking, campaign_id, console)
