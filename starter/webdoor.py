@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -40,6 +41,8 @@ class DurableInbox:
         self._store = store
         self._keeping: GroupCommit[RawReceipt, None] = GroupCommit(store.inbox.keep, time.time)
         self._fresh = asyncio.Event()
+        # Its own thread: whatever people look at, receipts are applied.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="receipts")
 
     async def keep(self, receipt: RawReceipt) -> None:
         """Store a receipt; once this returns it is not lost any more."""
@@ -57,14 +60,16 @@ class DurableInbox:
                 applying.cancel()
                 with suppress(asyncio.CancelledError):
                     await applying
+                self._thread.shutdown(wait=False)
 
     async def _apply(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._fresh.wait(), LOOK_AGAIN)
             self._fresh.clear()
             try:
-                while await asyncio.to_thread(self._store.inbox.apply, time.time()):
+                while await loop.run_in_executor(self._thread, self._store.inbox.apply, time.time()):
                     pass
             except Exception:
                 # They are stored; the next look, here or in a worker that settles, applies them.

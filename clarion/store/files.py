@@ -43,19 +43,21 @@ class Files:
 
     def keep(self, campaign_key: int, path: Path, name: str | None = None) -> int:
         """Copy a file into the store in pieces; return its id. ``name`` is what the person calls it."""
+        digest = _digest(path)
         with self._database.write() as connection:
-            return _copy(connection, campaign_key, path, name)
+            return _copy(connection, campaign_key, path, digest, name)
 
     def keep_for_draft(self, campaign_key: int, path: Path, name: str | None = None) -> int | None:
         """Do so while the campaign is a draft; None when it is one no more.
 
         A start reads which files there are after the status has changed, so none can come in between and be forgotten.
         """
+        digest = _digest(path)
         with self._database.write() as connection:
             status = select(campaigns.c.status).where(campaigns.c.key == campaign_key).with_for_update()
             if connection.execute(status).scalar() != CampaignStatus.DRAFT:
                 return None
-            return _copy(connection, campaign_key, path, name)
+            return _copy(connection, campaign_key, path, digest, name)
 
     def get(self, file_id: int) -> AudienceFile:
         """Return what is known of a file. Raises NotFound."""
@@ -94,16 +96,19 @@ class Files:
             connection.execute(update(audience_files).where(audience_files.c.id == file.id).values(imported_at=now))
 
 
-def _copy(connection: Connection, campaign_key: int, path: Path, name: str | None) -> int:
-    digest = hashlib.sha256()
+def _digest(path: Path) -> str:
+    """Tell a file's SHA-256. Before the copy, during which nobody else can write on SQLite."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _copy(connection: Connection, campaign_key: int, path: Path, digest: str, name: str | None) -> int:
     called = (storable(name) or path.name)[-255:]
-    row = {"campaign_key": campaign_key, "name": called, "size": path.stat().st_size, "sha256": ""}
+    row = {"campaign_key": campaign_key, "name": called, "size": path.stat().st_size, "sha256": digest}
     file_id = connection.execute(insert(audience_files).values(row).returning(audience_files.c.id)).scalar_one()
     with path.open("rb") as source:
         number = 0
         while data := source.read(PART):
-            digest.update(data)
             connection.execute(insert(audience_parts).values(file_id=file_id, number=number, data=data))
             number += 1
-    connection.execute(update(audience_files).where(audience_files.c.id == file_id).values(sha256=digest.hexdigest()))
     return int(file_id)

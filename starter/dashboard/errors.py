@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from starter.dashboard.naming import CampaignId
 from starter.dashboard.rendering import page
 from starter.dashboard.visitors import Reader
+from starter.slow import slowly
 
 router = APIRouter(prefix="/campaigns/{campaign_id}/errors")
 
@@ -18,7 +17,7 @@ router = APIRouter(prefix="/campaigns/{campaign_id}/errors")
 async def errors(request: Request, visitor: Reader, campaign_id: CampaignId) -> Response:
     """Show the groups, the largest first."""
     campaign = await visitor.clarion.campaigns.find(campaign_id)
-    groups = await asyncio.to_thread(visitor.clarion.looking.errors, campaign_id)
+    groups = await slowly(visitor.clarion.looking.errors, campaign_id)
     return page(
         request,
         "errors.html",

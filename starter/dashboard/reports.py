@@ -15,6 +15,7 @@ from starlette.background import BackgroundTask
 from starter.dashboard.naming import CampaignId
 from starter.dashboard.visitors import Reader
 from starter.reports.report import write_report
+from starter.slow import written
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
 
@@ -34,7 +35,7 @@ async def report(visitor: Reader, campaign_id: CampaignId, kind: Kind) -> Respon
     folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="clarion-")
     path = Path(folder) / f"{campaign_id}.{kind.value}"
     try:
-        await asyncio.to_thread(write_report, visitor.clarion.looking, campaign_id, path)
+        await written(write_report, visitor.clarion.looking, campaign_id, path)
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         raise

@@ -15,6 +15,7 @@ from starter.dashboard.rendering import page
 from starter.dashboard.visitors import Reader
 from starter.looking import CallSummaryLine, Looking, TranscriptLine
 from starter.looking_pages import LookingPages, Slice
+from starter.slow import slowly
 
 router = APIRouter(prefix="/campaigns/{campaign_id}")
 
@@ -30,7 +31,7 @@ async def transcripts(
     found: Slice[TranscriptLine, int] = Slice((), None)
     summary = None
     if campaign.spec.channel is Channel.CALL:
-        found, summary = await asyncio.to_thread(_calls, visitor.clarion.looking, campaign_id, after)
+        found, summary = await slowly(_calls, visitor.clarion.looking, campaign_id, after)
     return page(
         request,
         "transcripts.html",

@@ -9,6 +9,7 @@ from clarion.domain.errors import BadInput
 from starter.looking_pages import LookingPages
 from starter.mcp.answers import BatchStatus, CampaignList, Transcripts, in_words
 from starter.mcp.shapes import One, WhichCampaigns, WhichTarget, WhichTranscripts
+from starter.slow import slowly
 from starter.why import Why, why
 from starter.wiring import Installation
 
@@ -30,7 +31,7 @@ async def list_campaigns(clarion: Installation, which: WhichCampaigns) -> Campai
 async def get_batch_status(clarion: Installation, one: One) -> BatchStatus:
     """Say how a campaign stands, and who was not reached for which reason."""
     progress = await clarion.campaigns.progress(one.campaign_id)
-    errors = await asyncio.to_thread(clarion.looking.errors, one.campaign_id)
+    errors = await slowly(clarion.looking.errors, one.campaign_id)
     return BatchStatus(summary=in_words(progress), progress=progress, errors=tuple(errors[:ERRORS]))
 
 
@@ -42,7 +43,7 @@ async def get_batch_transcripts(clarion: Installation, which: WhichTranscripts) 
             f'campaign "{which.campaign_id}" assesses leads and talks to nobody; `why` tells what is known of one lead'
         )
     words = _replies if channel is Channel.SMS else _calls
-    return await asyncio.to_thread(words, clarion, which)
+    return await slowly(words, clarion, which)
 
 
 def _replies(clarion: Installation, which: WhichTranscripts) -> Transcripts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,6 +11,7 @@ from starter.analytics import analytics
 from starter.analytics_views import MOST_DAYS, Analytics, Asked
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Reader
+from starter.slow import slowly
 from starter.variants import VariantResults, variant_results
 
 router = APIRouter(tags=["Comparing"])
@@ -36,7 +36,7 @@ TimeZone = Annotated[
 @router.get("/campaigns/{campaign_id}/variants", summary="What came of a campaign's variants")
 async def variants(campaign_id: CampaignId, caller: Reader) -> VariantResults:
     """Targets, successes, costs and answers of each variant, and whether the difference is more than chance."""
-    return await asyncio.to_thread(variant_results, caller.clarion.looking, campaign_id)
+    return await slowly(variant_results, caller.clarion.looking, campaign_id)
 
 
 @router.get("/analytics", summary="How the campaigns of the last days did")
@@ -53,4 +53,4 @@ async def of_all(
     and texts count the targets of campaigns that were under way in these days.
     """
     asked = Asked(days=days, channel=channel, account=account, time_zone=time_zone)
-    return await asyncio.to_thread(analytics, caller.clarion.looking, asked)
+    return await slowly(analytics, caller.clarion.looking, asked)

@@ -22,6 +22,7 @@ from starter.rest.bodies import CampaignId
 from starter.rest.callers import Reader
 from starter.rest.cursors import attempt_after, of_numbers, of_text, page_of, text_place_after, whole
 from starter.rest.paging import Cursor, Limit, Page, number_after
+from starter.slow import slowly
 
 router = APIRouter(prefix="/campaigns/{campaign_id}", tags=["Looking"])
 
@@ -55,7 +56,7 @@ async def progress(campaign_id: CampaignId, caller: Reader) -> Progress:
 @router.get("/stats", summary="What a campaign has come to")
 async def stats_of(campaign_id: CampaignId, caller: Reader) -> Stats:
     """Books, outcomes, attempts, durations and money, whatever the channel."""
-    return await asyncio.to_thread(stats, caller.clarion.looking, campaign_id)
+    return await slowly(stats, caller.clarion.looking, campaign_id)
 
 
 @router.get("/analytics", summary="How a campaign went over time")
@@ -63,15 +64,13 @@ async def analytics(
     campaign_id: CampaignId, caller: Reader, interval: Interval = None, time_zone: TimeZone = None
 ) -> CampaignAnalytics:
     """Contacts by interval, and outcomes by the hour of the day at which the attempt began."""
-    return await asyncio.to_thread(
-        campaign_analytics, caller.clarion.looking, campaign_id, interval=interval, time_zone=time_zone
-    )
+    return await slowly(campaign_analytics, caller.clarion.looking, campaign_id, interval=interval, time_zone=time_zone)
 
 
 @router.get("/errors", summary="Who was not reached, by reason")
 async def errors(campaign_id: CampaignId, caller: Reader) -> Page[ErrorGroup]:
     """The largest group first, each with its first rows, and whether another try helps."""
-    return whole(await asyncio.to_thread(caller.clarion.looking.errors, campaign_id))
+    return whole(await slowly(caller.clarion.looking.errors, campaign_id))
 
 
 @router.get("/calls", summary="Attempts to call")
@@ -105,7 +104,7 @@ async def transcripts(
 @router.get("/transcripts/summary", summary="What all calls came to")
 async def summary(campaign_id: CampaignId, caller: Reader) -> CallSummaryLine:
     """Outcomes, minutes, cost, and the providers' analyses by value."""
-    return await asyncio.to_thread(caller.clarion.looking.call_summary, campaign_id)
+    return await slowly(caller.clarion.looking.call_summary, campaign_id)
 
 
 @router.get("/conversations", summary="What people answered")

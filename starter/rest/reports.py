@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +16,9 @@ from starter.looking import Looking
 from starter.reports.report import write_report
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Reader
+from starter.slow import written
 
 router = APIRouter(prefix="/campaigns/{campaign_id}/report", tags=["Looking"])
-
-WRITERS = ThreadPoolExecutor(2, thread_name_prefix="report")
-"""A report of a large campaign takes a minute: more of them wait, so that everything else keeps its threads."""
 
 
 class Format(StrEnum):
@@ -67,7 +63,7 @@ async def report(
     that Clarion wrote itself (column `address`) keep their plus sign in both.
     """
     looking = caller.clarion.looking
-    path = await asyncio.get_running_loop().run_in_executor(WRITERS, _written, looking, campaign_id, wanted)
+    path = await written(_written, looking, campaign_id, wanted)
     return FileResponse(
         path,
         media_type=TYPES[wanted],
