@@ -13,9 +13,9 @@ from clarion.store.door_schema import replies
 
 KEPT = 24 * 3600.0
 """Seconds for which an answer is remembered."""
-RENEWED = 2.5
+RENEWED = 2.0
 """Seconds between two signs that a request is still worked on."""
-GIVEN_UP = 10.0
+GIVEN_UP = 8.0
 """Seconds without one after which a request is taken for one whose process has died."""
 
 
