@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from clarion.audience.checks import CheckedRow, RowChecker
+from clarion.audience.row import AudienceReader
 from clarion.audience.source import open_audience
+from clarion.domain.audience import AudienceSpec
 from clarion.domain.campaign import Channel
 from clarion.domain.target import SkipReason
 from clarion.store.campaigns import Campaign
@@ -82,18 +85,33 @@ def draft_rows(looking: Looking, campaign: Campaign, after: DraftPlace) -> Itera
             yield DraftRow(DraftPlace(position, file.id, n), checked)
 
 
+def count_rows(looking: Looking, campaign: Campaign) -> int:
+    """Count the rows that wait in the files of a campaign that nobody has imported yet; MOST_READ at most."""
+    found = 0
+    for file in looking.store.files.of_campaign(campaign.ref.key):
+        with _opened(looking, campaign.spec.audience, file) as reader:
+            found += sum(1 for _ in islice(reader.rows(), MOST_READ - found))
+    return found
+
+
 def _rows_of(looking: Looking, campaign: Campaign, file: AudienceFile, skip: int) -> Iterator[CheckedRow]:
     source = campaign.spec.audience
+    with _opened(looking, source, file) as reader:
+        checker = RowChecker(campaign.spec, reader.columns, looking.clock(), seed=campaign.ref.key)
+        rows = (checker.check(row) for row in reader.rows(skip=skip))
+        while batch := list(islice(rows, BATCH)):
+            yield from _without_opted_out(looking, campaign, batch)
+
+
+@contextmanager
+def _opened(looking: Looking, source: AudienceSpec, file: AudienceFile) -> Iterator[AudienceReader]:
     with tempfile.TemporaryDirectory(prefix="clarion-") as folder:
         path = Path(folder) / f"audience{Path(file.name).suffix}"
         looking.store.files.write_to(file.id, path)
         with open_audience(
             path, name=file.name, sheet=source.sheet, delimiter=source.delimiter, encoding=source.encoding
         ) as reader:
-            checker = RowChecker(campaign.spec, reader.columns, looking.clock(), seed=campaign.ref.key)
-            rows = (checker.check(row) for row in reader.rows(skip=skip))
-            while batch := list(islice(rows, BATCH)):
-                yield from _without_opted_out(looking, campaign, batch)
+            yield reader
 
 
 def _without_opted_out(looking: Looking, campaign: Campaign, batch: list[CheckedRow]) -> Iterator[CheckedRow]:

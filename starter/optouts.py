@@ -66,4 +66,9 @@ def addresses_of(numbers: Sequence[str], region: str | None) -> list[str]:
     code = region.strip().upper() if region else None
     if code is not None and not known_region(code):
         raise BadInput(f'region "{region}" is not a region; give the two letters of a country, such as US or DE')
+    for number in numbers:
+        if code is None and "+" not in number and "\uff0b" not in number:  # in full width, too
+            raise BadInput(
+                f'"{number}" has no country code; write it like +14155550123, or give its region, such as US'
+            )
     return [normalize_phone(number, code) for number in numbers]

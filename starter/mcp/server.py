@@ -29,6 +29,7 @@ from starter.mcp.tools import AnyOffer, offers
 from starter.rest.bodies import check_json
 from starter.rest.callers import Caller
 from starter.rest.problems import NotAllowed
+from starter.ways_out import for_assistants
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class McpTools:
         try:
             return _told(await self._answer(self._caller_of(context), asked))
         except ClarionError as error:
-            return _refused(str(error))
+            return _refused(for_assistants(str(error)))
         except RPCError:
             return _refused("Temporal did not take it; try again in a moment, and if it stays so, ask the operator")
         except Exception:

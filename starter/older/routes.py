@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from clarion.audience.source import open_audience
 from clarion.domain.campaign import CampaignSpec
-from clarion.domain.errors import BadInput
+from clarion.domain.errors import BadInput, NotFound
 from clarion.domain.problems import sentences
 from clarion.store.campaigns import Campaign
 from starter.live.watcher import Watcher
@@ -38,6 +38,7 @@ from starter.older.shapes import (
     StartRequest,
     Wish,
 )
+from starter.older.standing import standing
 from starter.rest.bodies import CampaignId
 from starter.rest.callers import Caller, Operator, Reader
 from starter.rest.events import EventStream, Place, live_of
@@ -72,7 +73,7 @@ async def start_retell(caller: Operator, body: StartRequest) -> Json:
 async def retell_status(caller: Reader, campaign_id: CampaignId) -> Json:
     """Tell how a campaign stands, as a batch of jobs."""
     campaign = await caller.clarion.campaigns.find(campaign_id)
-    return answers.jobs(campaign, await caller.clarion.campaigns.progress(campaign_id))
+    return answers.jobs(campaign, await standing(caller, campaign_id))
 
 
 # Batches of texts
@@ -112,7 +113,7 @@ async def resume_batch(caller: Operator, campaign_id: CampaignId) -> Json:
 @router.get("/api/batch/{campaign_id}/analytics")
 async def batch_analytics(caller: Reader, campaign_id: CampaignId) -> Json:
     """Tell what a batch came to."""
-    return answers.analytics(await caller.clarion.campaigns.progress(campaign_id))
+    return answers.analytics(await standing(caller, campaign_id))
 
 
 @router.get("/api/batch/{campaign_id}/errors")
@@ -181,13 +182,13 @@ async def bulk_calls(caller: Reader, campaign_id: CampaignId, limit: Limit = 100
 @router.get("/older/api/v1/campaigns/{campaign_id}/stats")
 async def bulk_stats(caller: Reader, campaign_id: CampaignId) -> Json:
     """Count."""
-    return answers.bulk_counts(await caller.clarion.campaigns.progress(campaign_id))
+    return answers.bulk_counts(await standing(caller, campaign_id))
 
 
 @router.get("/older/api/v1/campaigns/{campaign_id}/progress")
 async def bulk_progress(caller: Reader, campaign_id: CampaignId) -> Json:
     """Count, and count what waits."""
-    return answers.bulk_progress(await caller.clarion.campaigns.progress(campaign_id))
+    return answers.bulk_progress(await standing(caller, campaign_id))
 
 
 @router.post("/older/api/v1/campaigns/{campaign_id}/{wish}")
@@ -313,7 +314,7 @@ async def _put(caller: Caller, spec: CampaignSpec, contacts: list[Contact], *, s
 
 
 async def _batch(caller: Caller, campaign_id: str) -> Json:
-    progress = await caller.clarion.campaigns.progress(campaign_id)
+    progress = await standing(caller, campaign_id)
     events = await asyncio.to_thread(caller.clarion.looking.history, campaign_id)
     return answers.batch_status(
         progress, [(event.at, event.detail.partition(":")[0]) for event in events if event.kind == "status"]
@@ -322,12 +323,15 @@ async def _batch(caller: Caller, campaign_id: str) -> Json:
 
 async def _bulk(caller: Caller, campaign_id: str) -> Json:
     campaign = await caller.clarion.campaigns.find(campaign_id)
-    return answers.bulk(campaign, await caller.clarion.campaigns.progress(campaign_id))
+    return answers.bulk(campaign, await standing(caller, campaign_id))
 
 
 async def _operation(caller: Caller, campaign_id: str, kind: str) -> Json:
     campaign = await caller.clarion.campaigns.find(campaign_id)
-    progress = await caller.clarion.campaigns.progress(campaign_id)
+    if campaign.spec.channel != kind:
+        other = "/batch/sms" if kind == "call" else "/batch/calls"
+        raise NotFound(f'"{campaign_id}" is a campaign of {campaign.spec.channel}; ask for it at {other}/{campaign_id}')
+    progress = await standing(caller, campaign_id)
     return await asyncio.to_thread(
         lambda: answers.operation(kind, campaign, progress, caller.clarion.looking.targets(campaign_id))
     )

@@ -126,7 +126,8 @@ def _too_deep() -> BadInput:
 
 def _too_large(limit: int) -> HTTPException:
     most = f"{limit / MEGABYTE:g} MB"
-    return HTTPException(413, f"the request is larger than {most}; send it in several, or set CLARION_MAX_UPLOAD_MB")
+    otherwise = "as a file" if limit == LARGEST_JSON else "raise CLARION_MAX_UPLOAD_MB"
+    return HTTPException(413, f"the request is larger than {most}; send it in several, or {otherwise}")
 
 
 def _is_json(content_type: str) -> bool:

@@ -12,8 +12,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from clarion.domain.campaign import CampaignSpec
 from clarion.domain.errors import BadInput, ClarionError, Conflict, NotFound, Unreachable
 from starter.keys import Refused
+from starter.ways_out import for_programs
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,17 @@ STATUS: Mapping[type[ClarionError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     Unreachable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+WRONG_ADDRESS = "there is nothing at this address; /api/v1/openapi.json describes all there are"
+
+IN_OUR_WORDS = {
+    "missing": "it is missing; send it",
+    "extra_forbidden": "it is not known here; leave it out, or look into /api/v1/openapi.json for its right name",
+}
+"""What pydantic says too shortly of a request, by its name of the fault."""
+
+FIELDS = frozenset({*CampaignSpec.model_fields, "id", "contacts", "number", "settings", "batch_size", "ai_batch_size"})
+"""What a sentence begins with when it is about that part of a request; other sentences begin with any word."""
 
 
 class Fault(BaseModel):
@@ -68,7 +81,8 @@ def problem(status: HTTPStatus, detail: str, errors: Sequence[Fault] = ()) -> JS
 
 def problem_of(error: ClarionError) -> JSONResponse:
     """Build the answer for an error of ours."""
-    return problem(_status(error), str(error), _faults(error))
+    said = for_programs(str(error))
+    return problem(_status(error), said, _faults(said) if isinstance(error, BadInput) else ())
 
 
 def tell_problems(app: FastAPI) -> None:
@@ -80,14 +94,19 @@ def tell_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        faults = [Fault(field=".".join(map(str, one["loc"][1:])), detail=one["msg"]) for one in error.errors()]
+        faults = [
+            Fault(field=".".join(map(str, one["loc"][1:])), detail=IN_OUR_WORDS.get(one["type"], one["msg"]))
+            for one in error.errors()
+        ]
         first = faults[0] if faults else Fault(field="", detail="it cannot be read")
         where = f"{first.field}: " if first.field else ""
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}{first.detail}", faults)
 
     @app.exception_handler(HTTPException)
     async def of_framework(_: Request, error: HTTPException) -> JSONResponse:
-        told = problem(HTTPStatus(error.status_code), str(error.detail))
+        status = HTTPStatus(error.status_code)
+        detail = WRONG_ADDRESS if error.detail == HTTPStatus.NOT_FOUND.phrase else str(error.detail)
+        told = problem(status, detail)
         told.headers.update(error.headers or {})
         return told
 
@@ -106,14 +125,13 @@ def _status(error: ClarionError) -> HTTPStatus:
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
 
 
-def _faults(error: ClarionError) -> list[Fault]:
-    """Split what `parse_spec` says, one sentence a line, into the fields it is about."""
-    if not isinstance(error, BadInput):
-        return []
+def _faults(said: str) -> list[Fault]:
+    """Split what was said, one sentence a line, into the fields it is about."""
     faults = []
-    for line in str(error).splitlines():
+    for line in said.splitlines():
         head, _, _ = line.partition(" ")
-        name = head.rstrip(":")
-        is_field = bool(name) and all(part.isidentifier() for part in name.split("."))
+        name = head.removesuffix(":")
+        is_known = name != head or name.partition(".")[0] in FIELDS
+        is_field = is_known and all(part.isidentifier() for part in name.split("."))
         faults.append(Fault(field=name if is_field else "", detail=line))
     return faults

@@ -101,6 +101,7 @@ async def test_a_batch_of_texts_waits_until_it_is_resumed(door: Doorway, north: 
     assert made["status"] == "pending"
     assert set(made) == {"id", "batchId", "status", "progress", "metrics"}
     assert set(made["progress"]) == {"total", "pending", "completed", "failed"}
+    assert made["progress"] == {"total": 2, "pending": 2, "completed": 0, "failed": 0}  # before anybody imports them
     assert set(made["metrics"]) == {"messagesPerSecond", "successRate"}
     assert await north.ask("GET", f"/api/batch/{made['id']}") == made
     campaign = await door.of(NORTH).campaigns.find(made["id"])
@@ -141,7 +142,7 @@ async def test_a_bulk_campaign_is_built_up(door: Doorway, north: Client) -> None
     assert set((await north.ask("GET", f"{path}/progress"))["queue"]) == {
         *("waiting", "active", "completed", "failed", "delayed")
     }
-    assert "totalContacts" in await north.ask("GET", f"{path}/stats")
+    assert (await north.ask("GET", f"{path}/stats"))["totalContacts"] == 2
     assert [one["id"] for one in await north.ask("GET", "/older/api/v1/campaigns")] == [made["id"]]
     changed = await north.ask("PATCH", path, {"name": "Q2", "settings": {"concurrentCallsLimit": 7}})
     assert (changed["name"], changed["settings"]["concurrentCallsLimit"], changed["agentId"]) == ("Q2", 7, "agent123")
@@ -166,6 +167,7 @@ async def test_calls_and_texts_to_targets_are_told_with_results(door: Doorway, n
     assert (told["batchId"], told["type"], told["status"], told["results"]) == ("b1", "call", "pending", [])
     told = await north.ask("GET", "/batch/calls/b1/transcripts")
     assert (told["transcripts"], told["summary"]["totalCalls"]) == ([], 0)
+    assert "/batch/calls/b1" in (await north.ask("GET", "/batch/sms/b1", status=404))["detail"]
     assert (await north.ask("GET", "/batch/sms/b1/conversations"))["conversations"] == []
 
 

@@ -93,7 +93,7 @@ async def test_what_has_a_schedule_is_neither_removed_nor_given_another(
     scheduled(door)
     for path in ("/templates/weekly", "/campaigns/weekly"):
         answer = await operator.delete(path)
-        assert (answer.status_code, "schedule remove weekly" in answer.text) == (409, True)
+        assert (answer.status_code, "DELETE /api/v1/schedules/weekly" in answer.text) == (409, True)
     assert (await operator.post("/schedules", json={"template_id": "weekly", **WHEN})).status_code == 409
     other = {"schedule": {**WHEN, "cron": "0 10 * * *"}}
     assert (await operator.patch("/campaigns/weekly", json=other)).status_code == 409
