@@ -12,7 +12,7 @@ from typing import Protocol
 from activities.failures import in_thread
 from activities.pacing import sleep_unless
 from clarion.domain.errors import ClarionError
-from clarion.store.deliveries import Glance
+from clarion.store.deliveries import HookStanding
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +20,10 @@ EVERY = 1.0
 """Seconds between two looks: a receiver hears of an event as much later, at most, than it could."""
 
 
-class Glances(Protocol):
+class HookLooks(Protocol):
     """Where it looks. Blocking."""
 
-    def glance(self, keys: Collection[int]) -> Mapping[int, Glance]:
+    def look(self, keys: Collection[int]) -> Mapping[int, HookStanding]:
         """Look at many hooks at once."""
         ...
 
@@ -33,29 +33,29 @@ class Watch:
     """What is known of one hook that somebody looks after."""
 
     key: int
-    _glance: Glance | None = None
+    _standing: HookStanding | None = None
     _looked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, glance: Glance | None) -> None:
+    def tell(self, standing: HookStanding | None) -> None:
         """Take in a look."""
-        self._glance = glance
+        self._standing = standing
         self._looked.set()
 
-    async def until(self, holds: Callable[[Glance | None], bool]) -> None:
+    async def until(self, holds: Callable[[HookStanding | None], bool]) -> None:
         """Return when it holds of a look that was taken in from now on; None: it could not be looked."""
         while True:
             self._looked.clear()
             await self._looked.wait()
-            if holds(self._glance):
+            if holds(self._standing):
                 return
 
 
 class HookWatch:
     """Looks at all hooks together; made once for each worker process."""
 
-    def __init__(self, glances: Glances, *, every: float = EVERY) -> None:
+    def __init__(self, hooks: HookLooks, *, every: float = EVERY) -> None:
         """``every`` is in seconds."""
-        self._glances = glances
+        self._hooks = hooks
         self._every = every
         self._watches: set[Watch] = set()
         self._unwatched = asyncio.Event()
@@ -79,9 +79,9 @@ class HookWatch:
     async def _look_on(self) -> None:
         while self._watches:
             watches = tuple(self._watches)
-            seen: Mapping[int, Glance] = {}
+            seen: Mapping[int, HookStanding] = {}
             try:
-                seen = await in_thread(self._glances.glance, {watch.key for watch in watches})
+                seen = await in_thread(self._hooks.look, {watch.key for watch in watches})
             except ClarionError as error:
                 log.warning("hooks cannot be looked at for the moment: %s", error)
             except Exception:

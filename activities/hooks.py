@@ -18,7 +18,7 @@ from activities.hook_watch import HookWatch, Watch
 from clarion.courier import Courier, Parcel, Wire
 from clarion.domain.delivery import Answer, fate
 from clarion.hook_contracts import HookOrder, HookRef, HookReport
-from clarion.store.deliveries import SEEN, Glance, Result
+from clarion.store.deliveries import SEEN, HookStanding, Result
 from clarion.store.hook_rows import Delivery, Hook
 from clarion.store.store import Store
 
@@ -132,7 +132,7 @@ class _Round:
         finally:
             news.cancel()
 
-    def _has_work(self, seen: Glance | None, until: float) -> bool:
+    def _has_work(self, seen: HookStanding | None, until: float) -> bool:
         now = self.clock()
         if seen is None or not seen.wanted or self._stopping or now >= min(until, self._say_at):
             return True

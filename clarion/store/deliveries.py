@@ -35,7 +35,7 @@ SEEN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class HookStanding:
     """Whether there may be something to do for a hook."""
 
     wanted: bool
@@ -72,7 +72,7 @@ class Deliveries:
         self._most_waiting = most_waiting
         self._log = log
 
-    def glance(self, keys: Collection[int]) -> Mapping[int, Glance]:
+    def look(self, keys: Collection[int]) -> Mapping[int, HookStanding]:
         """Look at many hooks at once; one that is gone is not wanted."""
         d, waiting = deliveries.c, deliveries.c.state == DeliveryState.WAITING.value
         due = select(d.hook_key, func.min(d.due_at)).where(d.hook_key.in_(keys), waiting).group_by(d.hook_key)
@@ -81,12 +81,12 @@ class Deliveries:
             newest = connection.execute(select(func.max(events.c.id))).scalar() or 0
             first = dict(connection.execute(due).tuples().all())
             found = {row.key: row for row in connection.execute(known)}
-        glances = {}
+        hooks = {}
         for key in keys:
             row, at = found.get(key), first.get(key)
             due_at = None if at is None or row is None else max(at, row.rests_until)
-            glances[key] = Glance(row is not None and row.active, newest, due_at)
-        return glances
+            hooks[key] = HookStanding(row is not None and row.active, newest, due_at)
+        return hooks
 
     def take_in(self, hook: Hook, cursor: int, now: float) -> Taken:
         """Make deliveries of the next lines after ``cursor`` that a hook asked for.

@@ -25,7 +25,7 @@ from clarion.domain.campaign import CampaignStatus, parse_spec
 from clarion.domain.delivery import Answer, DeliveryState
 from clarion.domain.errors import Unreachable
 from clarion.hook_contracts import HookOrder, HookReport
-from clarion.store.deliveries import Glance
+from clarion.store.deliveries import HookStanding
 from clarion.store.hook_rows import Hook
 from clarion.store.migrate import migrate
 from clarion.store.store import Store
@@ -268,18 +268,18 @@ async def test_it_looks_on_when_the_store_was_away(desk: Desk) -> None:
     class Flickering:
         looks = 0
 
-        def glance(self, keys: object) -> dict[int, Glance]:
+        def look(self, keys: object) -> dict[int, HookStanding]:
             self.looks += 1
             if self.looks % 2:
                 message = "the database is away"
                 raise Unreachable(message)
-            return {desk.hook.ref.key: Glance(wanted=True, newest=0, due_at=None)}
+            return {desk.hook.ref.key: HookStanding(wanted=True, newest=0, due_at=None)}
 
     watch = HookWatch(Flickering(), every=0.01)
     async with watch.on(desk.hook.ref.key) as one, asyncio.timeout(PATIENCE):
         for _ in range(2):
-            await one.until(lambda glance: glance is None)
-            await one.until(lambda glance: glance is not None)
+            await one.until(lambda standing: standing is None)
+            await one.until(lambda standing: standing is not None)
 
 
 async def test_nothing_goes_to_machines_of_private_networks(desk: Desk) -> None:

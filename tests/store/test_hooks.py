@@ -257,15 +257,15 @@ def test_what_ended_long_ago_is_forgotten(scene: Scene) -> None:
 def test_a_glance_tells_whether_there_is_something_to_do(scene: Scene) -> None:
     hook, other = add(scene), add(scene, name="b")
     key = hook.ref.key
-    before = scene.store.deliveries.glance([key])[key]
+    before = scene.store.deliveries.look([key])[key]
     assert (before.wanted, before.due_at) == (True, None)
     happens(scene)
     take(scene, hook)
-    seen = scene.store.deliveries.glance([key, other.ref.key, 987654321])
+    seen = scene.store.deliveries.look([key, other.ref.key, 987654321])
     assert (seen[key].due_at, seen[other.ref.key].due_at, seen[987654321].wanted) == (scene.now, None, False)
     assert seen[key].newest > before.newest
     scene.store.hooks.change(hook.ref, active=False, reason="a holiday")
-    assert not scene.store.deliveries.glance([key])[key].wanted
+    assert not scene.store.deliveries.look([key])[key].wanted
 
 
 def test_a_removed_hook_leaves_nothing(scene: Scene) -> None:
