@@ -55,7 +55,7 @@ async def make(
 async def end(request: Request, visitor: Admin, key_id: KeyId) -> Response:
     """End a key at once, with all sessions that were opened with it."""
     request.state.back = PATH
-    await asyncio.to_thread(visitor.clarion.store.keys.revoke, visitor.tenant, key_id, time.time())
+    await asyncio.to_thread(Keys(visitor.clarion.store).end, visitor.tenant, key_id, time.time())
     return go(PATH, "the key has ended, with all sessions that were opened with it")
 
 
@@ -69,7 +69,7 @@ def _days(text: str) -> int:
 async def _shown(
     request: Request, visitor: Visitor, *, made: KeyLine | None = None, text: str = "", error: str | None = None
 ) -> Response:
-    found = await asyncio.to_thread(visitor.clarion.store.keys.list, visitor.tenant)
-    lines = [KeyLine.model_validate(key) for key in reversed(found)]
+    found = await asyncio.to_thread(Keys(visitor.clarion.store).list, visitor.tenant)
+    lines = list(reversed(found))
     status = 422 if error else 200
     return page(request, "keys.html", status, keys=lines, made=made, text=text, error=error, rights=list(Rights))

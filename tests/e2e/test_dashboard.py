@@ -141,7 +141,8 @@ async def test_pages_fit_a_phone_and_are_used_with_the_keyboard(leads: Site, scr
     page = screen.page
     await page.set_viewport_size({"width": PHONE, "height": 780})
     await page.emulate_media(color_scheme="dark")
-    for path in ("", "new", "analytics", "accounts", "do-not-contact", f"campaigns/{ID}"):
+    of_all = ("", "new", "single", "templates", "schedules", "schedules/new", "analytics", "accounts", "hooks")
+    for path in (*of_all, "do-not-contact", f"campaigns/{ID}"):
         await page.goto(f"{screen.address}/dashboard/{path}")
         assert not await screen.overflows(), path
     await page.goto(f"{screen.address}/dashboard/")
