@@ -104,8 +104,10 @@ class LookingPages:
 
     def transcripts(self, campaign_id: str, after: AttemptPlace, limit: int) -> Slice[TranscriptLine, AttemptPlace]:
         """Calls of which is known what was said, in the order of the audience. Raises NotFound."""
-        key = self.looking.find(campaign_id).ref.key
-        rows = self.looking.store.calls.page(key, after, limit + 1, told_only=True)
+        campaign = self.looking.find(campaign_id)
+        if campaign.spec.channel is not Channel.CALL:
+            return Slice([], None)
+        rows = self.looking.store.calls.page(campaign.ref.key, after, limit + 1, told_only=True)
         return slice_of(rows, limit, TranscriptLine.model_validate, _place)
 
     def transcripts_by_target(self, campaign_id: str, after: int, limit: int) -> Slice[TranscriptLine, int]:

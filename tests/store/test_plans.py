@@ -13,6 +13,7 @@ from clarion.domain.audience import Feed
 from clarion.domain.call import Speaker, Stage, Turn
 from clarion.domain.campaign import CampaignStatus
 from clarion.domain.target import Outcome
+from clarion.store.analytics import Scope
 from clarion.store.database import Database
 from clarion.store.entries import Postpone
 from clarion.store.migrate import migrate
@@ -180,3 +181,26 @@ def test_events_are_read_in_their_order_without_sorting_them(fresh: Store) -> No
         scene.store.events.after(scene.key, 1)
     assert len(plans) == 2
     assert [plan for plan in plans.values() if any("TEMP B-TREE" in step for step in plan)] == []
+
+
+def test_sums_read_a_campaign_a_piece_at_a_time(fresh: Store) -> None:
+    scene = new_call_scene(fresh, 5)
+    opened = scene.open_chunk()
+    for n in range(3):
+        tell(scene, call(scene, opened, reference=f"CA{n}"), ended(Outcome.BUSY), stage=Stage.ENDED)
+    with explained(fresh.database) as plans:
+        fresh.faults.of(scene.key)
+        fresh.calls.summary(scene.key)
+        fresh.timeline.tries(scene.key)
+        for own_zones in (False, True):
+            fresh.timeline.quarters(scene.key, own_zones=own_zones)
+        fresh.analytics.contacts(Scope(scene.tenant, since=0.0))
+    summing = {statement: plan for statement, plan in plans.items() if "position <= ?" in statement}
+    assert len(summing) == 8
+    whole = {
+        statement
+        for statement, plan in plans.items()
+        if any(step in WHOLE_CAMPAIGN or step.startswith(WHOLE_TABLE) for step in plan)
+    }
+    assert [statement for statement in whole if "ORDER BY targets.position DESC" not in statement] == []
+    assert all(any("position>? AND position<?" in step for step in plan) for plan in summing.values())
