@@ -81,12 +81,12 @@ class Deliveries:
             newest = connection.execute(select(func.max(events.c.id))).scalar() or 0
             first = dict(connection.execute(due).tuples().all())
             found = {row.key: row for row in connection.execute(known)}
-        hooks = {}
+        standings = {}
         for key in keys:
             row, at = found.get(key), first.get(key)
             due_at = None if at is None or row is None else max(at, row.rests_until)
-            hooks[key] = HookStanding(row is not None and row.active, newest, due_at)
-        return hooks
+            standings[key] = HookStanding(row is not None and row.active, newest, due_at)
+        return standings
 
     def take_in(self, hook: Hook, cursor: int, now: float) -> Taken:
         """Make deliveries of the next lines after ``cursor`` that a hook asked for.

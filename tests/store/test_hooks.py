@@ -254,7 +254,7 @@ def test_what_ended_long_ago_is_forgotten(scene: Scene) -> None:
     assert [one.number for one in scene.store.hooks.deliveries(hook.ref)] == [waiting.number]
 
 
-def test_a_glance_tells_whether_there_is_something_to_do(scene: Scene) -> None:
+def test_a_look_tells_whether_there_is_something_to_do(scene: Scene) -> None:
     hook, other = add(scene), add(scene, name="b")
     key = hook.ref.key
     before = scene.store.deliveries.look([key])[key]
