@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from activities.failures import in_thread
 from activities.pacing import sleep_unless
+from activities.watching import Watching
 from clarion.domain.attempt import AttemptId
 from clarion.domain.errors import ClarionError
 from clarion.store.calls import Watched
@@ -54,40 +55,23 @@ class CallWatch:
         """``clock`` gives epoch seconds; ``every`` is in seconds."""
         self._store = store
         self._clock = clock
-        self._every = every
-        self._watches: set[Watch] = set()
-        self._unwatched = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
+        self._watching: Watching[Watch] = Watching(self._look_for, every=every, name="watch calls")
 
-    @asynccontextmanager
-    async def on(self, attempt: AttemptId) -> AsyncIterator[Watch]:
+    def on(self, attempt: AttemptId) -> AbstractAsyncContextManager[Watch]:
         """Watch a call while the block runs."""
-        watch = Watch(attempt)
-        self._watches.add(watch)
-        self._unwatched.clear()
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_on(), name="watch calls")
-        try:
-            yield watch
-        finally:
-            self._watches.discard(watch)
-            if not self._watches:
-                self._unwatched.set()
+        return self._watching.on(Watch(attempt))
 
-    async def _look_on(self) -> None:
-        while self._watches:
-            watches = tuple(self._watches)
-            try:
-                seen, flags = await in_thread(self._look, {watch.attempt for watch in watches})
-            except ClarionError as error:
-                log.warning("calls under way cannot be seen for the moment: %s", error)
-            except Exception:
-                # Lanes still ask their providers; without this loop none of them would hear of any webhook again.
-                log.exception("looking at the calls under way failed in an unexpected way")
-            else:
-                for watch in watches:
-                    watch.tell(seen.get(watch.attempt), flags.get(watch.attempt.campaign_key))
-            await sleep_unless(self._unwatched, self._every)
+    async def _look_for(self, watches: Collection[Watch]) -> None:
+        try:
+            seen, flags = await in_thread(self._look, {watch.attempt for watch in watches})
+        except ClarionError as error:
+            log.warning("calls under way cannot be seen for the moment: %s", error)
+        except Exception:
+            # Lanes still ask their providers; without this loop none of them would hear of any webhook again.
+            log.exception("looking at the calls under way failed in an unexpected way")
+        else:
+            for watch in watches:
+                watch.tell(seen.get(watch.attempt), flags.get(watch.attempt.campaign_key))
 
     def _look(self, attempts: Collection[AttemptId]) -> tuple[dict[AttemptId, Watched], dict[int, CallFlags]]:
         store, batches = self._store, BATCHES

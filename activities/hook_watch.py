@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from activities.failures import in_thread
-from activities.pacing import sleep_unless
+from activities.watching import Watching
 from clarion.domain.errors import ClarionError
 from clarion.store.deliveries import HookStanding
 
@@ -56,37 +56,20 @@ class HookWatch:
     def __init__(self, hooks: HookLooks, *, every: float = EVERY) -> None:
         """``every`` is in seconds."""
         self._hooks = hooks
-        self._every = every
-        self._watches: set[Watch] = set()
-        self._unwatched = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
+        self._watching: Watching[Watch] = Watching(self._look, every=every, name="watch hooks")
 
-    @asynccontextmanager
-    async def on(self, key: int) -> AsyncIterator[Watch]:
+    def on(self, key: int) -> AbstractAsyncContextManager[Watch]:
         """Watch a hook, by its number, while the block runs."""
-        watch = Watch(key)
-        self._watches.add(watch)
-        self._unwatched.clear()
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_on(), name="watch hooks")
-        try:
-            yield watch
-        finally:
-            self._watches.discard(watch)
-            if not self._watches:
-                self._unwatched.set()
+        return self._watching.on(Watch(key))
 
-    async def _look_on(self) -> None:
-        while self._watches:
-            watches = tuple(self._watches)
-            seen: Mapping[int, HookStanding] = {}
-            try:
-                seen = await in_thread(self._hooks.look, {watch.key for watch in watches})
-            except ClarionError as error:
-                log.warning("hooks cannot be looked at for the moment: %s", error)
-            except Exception:
-                # Whoever waits looks for itself then; without this loop nobody would hear of anything again.
-                log.exception("looking at the hooks failed in an unexpected way")
-            for watch in watches:
-                watch.tell(seen.get(watch.key))
-            await sleep_unless(self._unwatched, self._every)
+    async def _look(self, watches: Collection[Watch]) -> None:
+        seen: Mapping[int, HookStanding] = {}
+        try:
+            seen = await in_thread(self._hooks.look, {watch.key for watch in watches})
+        except ClarionError as error:
+            log.warning("hooks cannot be looked at for the moment: %s", error)
+        except Exception:
+            # Whoever waits looks for itself then; without this loop nobody would hear of anything again.
+            log.exception("looking at the hooks failed in an unexpected way")
+        for watch in watches:
+            watch.tell(seen.get(watch.key))
