@@ -38,6 +38,10 @@ class Checked(Preflight):
     rejected_rows: tuple[Rejected, ...]
 
 
+SWEEP = 0.5
+"""Seconds for which a deletion is waited for; what a process leaves over goes with the next one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Drafts:
     """Builds up the drafts of one tenant."""
@@ -141,12 +145,19 @@ class Drafts:
         return await self.campaigns.find(campaign_id)
 
     async def delete(self, campaign_id: str) -> None:
-        """Delete a draft, or a campaign that has ended, with everything kept of it. Raises NotFound, Conflict."""
+        """Delete a draft, or a campaign that has ended, with everything kept of it. Raises NotFound, Conflict.
+
+        Of a large campaign the rows are still being deleted when this returns.
+        """
         campaign = await self.campaigns.find(campaign_id)
         if campaign.template and campaign.spec.schedule is not None:
             message = f'"{campaign_id}" has a schedule; remove that first with `clarion schedule remove {campaign_id}`'
             raise Conflict(message)
-        await asyncio.to_thread(self.store.removal.remove, campaign.ref)
+        await asyncio.to_thread(self.store.removal.hide, campaign.ref)
+        sweeping = asyncio.ensure_future(asyncio.to_thread(self.store.removal.sweep))
+        done, _ = await asyncio.wait({sweeping}, timeout=SWEEP)
+        for swept in done:
+            swept.result()
 
     async def check(self, campaign_id: str, *, rows: int = NAMED) -> Checked:
         """Say what would happen if a draft were started now; contacts nobody. Names the first ``rows`` rejected rows.

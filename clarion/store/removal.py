@@ -7,6 +7,8 @@ next one.
 
 from __future__ import annotations
 
+import time
+
 from sqlalchemy import Connection, Table, delete, func, select, update
 
 from clarion.contracts import CampaignRef
@@ -34,6 +36,9 @@ from clarion.store.tail import forget_campaign
 PIECE = 5_000
 """Targets, or lines of a log, that one transaction deletes."""
 
+BREATH = 0.1
+"""Seconds between two of them: who waits for SQLite's lock looks as often as that whether it is free."""
+
 GONE = ""
 """The tenant of campaigns whose rows are still to follow; nobody's name is empty."""
 
@@ -50,9 +55,13 @@ class Removal:
 
     def remove(self, ref: CampaignRef) -> None:
         """Delete a draft, or a campaign that has ended. Raises NotFound, and Conflict for one that still lives."""
+        self.hide(ref)
+        self.sweep()
+
+    def hide(self, ref: CampaignRef) -> None:
+        """Have a campaign disappear; its rows stay until the next ``sweep``. Raises as ``remove`` does."""
         with self._database.write() as connection:
             _hide(connection, ref)
-        self.sweep()
 
     def sweep(self) -> None:
         """Delete the rows of all campaigns that have been taken away."""
@@ -97,6 +106,7 @@ class Removal:
                 if len(ids) <= PIECE:
                     return
                 connection.execute(delete(events).where(c.campaign_key == key, c.id < ids[-1]))
+            time.sleep(BREATH)
 
     def _delete_files(self, key: int) -> None:
         p = audience_parts.c
