@@ -13,7 +13,7 @@ from clarion.domain.errors import BadInput, ClarionError
 from starter.analytics import analytics
 from starter.analytics_views import Asked, AttemptSums
 from starter.dashboard.rendering import page, percent
-from starter.dashboard.sights import sights_of
+from starter.dashboard.snapshots import snapshots_of
 from starter.dashboard.visitors import Reader
 
 router = APIRouter(prefix="/analytics")
@@ -41,7 +41,7 @@ async def worked(
     try:
         if "\0" in zone:
             raise BadInput("a time zone cannot hold the character NUL; choose one from the list")
-        found = await sights_of(request).analytics.get(
+        found = await snapshots_of(request).analytics.get(
             (visitor.tenant, asked), lambda: analytics(visitor.clarion.looking, asked)
         )
     except ClarionError as problem:

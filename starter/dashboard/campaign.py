@@ -13,7 +13,7 @@ from clarion.store.campaigns import Campaign
 from starter.dashboard.checks import checks_of
 from starter.dashboard.naming import CampaignId
 from starter.dashboard.rendering import fragment, page
-from starter.dashboard.sights import Sight, sights_of
+from starter.dashboard.snapshots import CampaignSnapshot, snapshots_of
 from starter.dashboard.visitors import Reader, Visitor
 from starter.launching import web_ui
 from starter.slow import slowly
@@ -33,18 +33,18 @@ async def campaign_page(request: Request, visitor: Reader, campaign_id: Campaign
         files = await asyncio.to_thread(visitor.clarion.store.files.of_campaign, campaign.ref.key)
         check = await checks_of(request).of(visitor.clarion, campaign)
         return page(request, "draft.html", **_common(campaign), files=files, check=check)
-    sight = await sights_of(request).of(visitor.clarion, campaign)
+    snapshot = await snapshots_of(request).of(visitor.clarion, campaign)
     temporal = await _in_temporal(visitor, campaign)
-    return page(request, "campaign.html", **_common(campaign), sight=sight, temporal=temporal, can=_can(sight))
+    return page(request, "campaign.html", **_common(campaign), snapshot=snapshot, temporal=temporal, can=_can(snapshot))
 
 
 @router.get("/live")
 async def live(request: Request, visitor: Reader, campaign_id: CampaignId) -> Response:
     """Show how it stands, to a page that is open."""
     campaign = await visitor.clarion.campaigns.find(campaign_id)
-    sight = await sights_of(request).of(visitor.clarion, campaign)
-    status = STOP_ASKING if sight.progress.status.is_final else 200
-    given = {"sight": sight, "can": _can(sight), "visitor": visitor, **_common(campaign)}
+    snapshot = await snapshots_of(request).of(visitor.clarion, campaign)
+    status = STOP_ASKING if snapshot.progress.status.is_final else 200
+    given = {"snapshot": snapshot, "can": _can(snapshot), "visitor": visitor, **_common(campaign)}
     return fragment("campaign_live.html", status, **given)
 
 
@@ -76,15 +76,15 @@ def _common(campaign: Campaign) -> dict[str, object]:
     }
 
 
-def _can(sight: Sight) -> dict[str, bool]:
+def _can(snapshot: CampaignSnapshot) -> dict[str, bool]:
     """Say what makes sense to be done with a campaign as it stands."""
-    progress, status = sight.progress, sight.progress.status
+    progress, status = snapshot.progress, snapshot.progress.status
     standing = status in {CampaignStatus.PAUSED, CampaignStatus.PAUSING}
     ending = status is CampaignStatus.CANCELLING
     alive = not status.is_final
     return {
         "pause": alive and not standing and not ending,
-        "resume": alive and (standing or bool(sight.warning and "resume" in sight.warning)),
+        "resume": alive and (standing or bool(snapshot.warning and "resume" in snapshot.warning)),
         "cancel": alive and not ending,
         "limits": alive and not ending,
         "delete": status.is_final,

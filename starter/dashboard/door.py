@@ -21,7 +21,6 @@ from starter.dashboard.campaign import router as campaign
 from starter.dashboard.checks import Checks
 from starter.dashboard.creating import router as creating
 from starter.dashboard.editing import router as editing
-from starter.dashboard.entering import router as entering
 from starter.dashboard.errors import router as errors
 from starter.dashboard.guards import Guard
 from starter.dashboard.hooks import router as hooks
@@ -31,12 +30,13 @@ from starter.dashboard.optouts import router as optouts
 from starter.dashboard.rendering import HERE, PREFIX, go, page
 from starter.dashboard.reports import router as reports
 from starter.dashboard.scheduling import router as scheduling
-from starter.dashboard.sights import Sights
+from starter.dashboard.sign_in import router as sign_in
 from starter.dashboard.single import router as single
+from starter.dashboard.snapshots import Snapshots
 from starter.dashboard.steering import router as steering
-from starter.dashboard.talks import router as talks
 from starter.dashboard.targets import router as targets
 from starter.dashboard.templating import router as templating
+from starter.dashboard.transcripts import router as transcripts
 from starter.dashboard.visitors import SignedOut
 from starter.rest.problems import STATUS, NotAllowed
 from starter.wiring import Installation
@@ -44,7 +44,7 @@ from starter.wiring import Installation
 log = logging.getLogger(__name__)
 
 ROUTERS: tuple[APIRouter, ...] = (
-    entering,
+    sign_in,
     listing,
     creating,
     single,
@@ -59,7 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     editing,
     steering,
     targets,
-    talks,
+    transcripts,
     errors,
     reports,
 )
@@ -89,7 +89,7 @@ def dashboard_app(installation: Installation) -> FastAPI:
     """Build the application on an installation."""
     app = FastAPI(title="Clarion dashboard", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.installation = installation
-    app.state.sights = Sights()
+    app.state.snapshots = Snapshots()
     app.state.checks = Checks()
     public = installation.settings.public_url
     app.add_middleware(

@@ -12,7 +12,7 @@ from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.errors import BadInput
 from clarion.store.campaign_filter import CampaignFilter
 from starter.dashboard.rendering import fragment, page
-from starter.dashboard.sights import listed, sights_of
+from starter.dashboard.snapshots import listed, snapshots_of
 from starter.dashboard.visitors import Reader, Visitor
 
 router = APIRouter()
@@ -54,7 +54,7 @@ async def rows(
 
 async def _shown(request: Request, visitor: Visitor, wanted: CampaignFilter) -> dict[str, object]:
     tenant, store = visitor.tenant, visitor.clarion.store
-    lists = sights_of(request).lists
+    lists = snapshots_of(request).lists
     found = await lists.get((tenant, wanted), lambda: listed(store, tenant, wanted, SIZE + 1))
     status = next(iter(wanted.statuses), None)
     chosen = {"status": status, "channel": wanted.channel, "q": wanted.search}

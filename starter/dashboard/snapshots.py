@@ -45,7 +45,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class CampaignSnapshot:
     """All that the page of one campaign shows of its life."""
 
     progress: Progress
@@ -91,20 +91,22 @@ class Shared(Generic[T]):
             del self._known[key]
 
 
-class Sights:
+class Snapshots:
     """What is shared by all pages of one application."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._sights: Shared[Sight] = Shared(FRESH)
+        self._snapshots: Shared[CampaignSnapshot] = Shared(FRESH)
         self.lists: Shared[list[Listed]] = Shared(FRESH)
         self.analytics: Shared[Analytics] = Shared(ANALYTICS_FRESH)
         self._warnings: dict[int, tuple[float, str]] = {}
 
-    async def of(self, clarion: Installation, campaign: Campaign) -> Sight:
+    async def of(self, clarion: Installation, campaign: Campaign) -> CampaignSnapshot:
         """Return how a campaign stands now, or stood less than a second ago."""
         warning = await self._warning(clarion, campaign)
-        return await self._sights.get(campaign.ref.key, lambda: sight_of(clarion, campaign.ref.campaign_id, warning))
+        return await self._snapshots.get(
+            campaign.ref.key, lambda: snapshot_of(clarion, campaign.ref.campaign_id, warning)
+        )
 
     async def _warning(self, clarion: Installation, campaign: Campaign) -> str:
         """Ask Temporal now and then whether it still runs what the store takes for alive."""
@@ -132,13 +134,13 @@ def listed(store: Store, tenant: str, wanted: CampaignFilter, limit: int) -> lis
     return [Listed(campaign, books[campaign.ref.key]) for campaign in found]
 
 
-def sight_of(clarion: Installation, campaign_id: str, warning: str = "") -> Sight:
+def snapshot_of(clarion: Installation, campaign_id: str, warning: str = "") -> CampaignSnapshot:
     """Look a campaign up. Blocking. Raises NotFound."""
     looking = clarion.looking
     progress = looking.progress(campaign_id)
     key = looking.find(campaign_id).ref.key
     now, store = time.time(), clarion.store
-    return Sight(
+    return CampaignSnapshot(
         progress=progress,
         lines=looking.lines(campaign_id, LINES),
         rates=store.timeline.rates(key, progress.finished_at or now),
@@ -148,6 +150,6 @@ def sight_of(clarion: Installation, campaign_id: str, warning: str = "") -> Sigh
     )
 
 
-def sights_of(request: Request) -> Sights:
+def snapshots_of(request: Request) -> Snapshots:
     """Return what the pages of this application share."""
-    return cast("Sights", request.app.state.sights)
+    return cast("Snapshots", request.app.state.snapshots)
