@@ -43,7 +43,8 @@ class Database:
             self.is_sqlite = self._url.get_backend_name() == "sqlite"
             if self.is_sqlite:
                 if self._url.database:
-                    Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+                    # Nobody else on the machine is to read whom we contact.
+                    Path(self._url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self.engine: Engine = create_engine(
                     self._url,
                     pool_size=pool_size,

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
@@ -71,15 +71,23 @@ def _keep_traceback(error: BaseException) -> str:
     from clarion.settings import load_settings
 
     try:
-        folder = load_settings().folder / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
+        home = load_settings().folder
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = home / "logs"
+        folder.mkdir(exist_ok=True)
         path = folder / "clarion-error.log"
         with path.open("a", encoding="utf-8") as log:
-            log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S %z')} {' '.join(sys.argv)}\n")
+            log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S %z')} {_command(sys.argv[1:])}\n")
             traceback.print_exception(error, file=log)
     except (OSError, ClarionError):
         return "`clarion --debug …` shows where"
     return f"its traceback stands at the end of {path}, and `clarion --debug …` shows it"
+
+
+def _command(words: Sequence[str]) -> str:
+    """Name a command and its options, without what was given to them: that may be a number, a name or a text."""
+    options = (word.partition("=")[0] for word in words[1:] if word.startswith("-"))
+    return " ".join((*words[:1], *options))
 
 
 def out() -> Console:

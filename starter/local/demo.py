@@ -224,8 +224,10 @@ async def start_parts(
         options = ["--inbound-url", inbound, "--time-scale", f"{time_scale:g}"]
         url = await stack.start_sandbox(seed=1, options=options)
         await asyncio.to_thread(ask, f"{url}/_sandbox/settings", webhook_settings(web))
+        # Accounts of somebody's own, too: whatever a rehearsal's campaign names, nobody is contacted.
+        own = {f"CLARION_ACCOUNTS__{name.upper()}__BASE_URL": url for name in stack.settings().accounts}
         stack.environment |= (
-            sandbox_environment(url, web) | calling_environment(url) | analysing_environment(url) | QUICK
+            own | sandbox_environment(url, web) | calling_environment(url) | analysing_environment(url) | QUICK
         )
         say(f"[dim]Sandbox[/]    {url}")
     await asyncio.to_thread(_migrate, stack.settings())

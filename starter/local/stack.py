@@ -46,7 +46,8 @@ class Stack:
 
     async def __aenter__(self) -> Self:
         """Prepare the folder for state and logs."""
-        (self.home / "logs").mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.home / "logs").mkdir(exist_ok=True)
         return self
 
     async def __aexit__(

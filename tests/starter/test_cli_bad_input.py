@@ -295,7 +295,9 @@ def test_a_command_that_is_mistyped_says_the_nearest(place: Place) -> None:
     assert "progress" in result.err
 
 
-def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_kept(place: Place) -> None:
+def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_kept(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.imported(people(1), "spring")
     with place.store.database.write() as connection:
         connection.exec_driver_sql("UPDATE campaigns SET spec = '{'")
@@ -305,4 +307,9 @@ def test_an_unexpected_error_is_one_sentence_and_its_traceback_is_kept(place: Pl
     assert "Traceback" not in result.err
     assert "--debug" in result.err
     assert "Traceback" in (place.folder / "logs" / "clarion-error.log").read_text()
+    monkeypatch.setattr("sys.argv", ["clarion", "why", "spring", "+14155552671", "--json"])
+    place.clarion("why", "spring", "+14155552671", "--json")
+    kept = (place.folder / "logs" / "clarion-error.log").read_text()
+    assert " why --json\n" in kept
+    assert "+14155552671" not in kept  # whom we contact stands in no log
     assert "Traceback" in place.clarion("--debug", "progress", "spring").err
