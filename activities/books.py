@@ -30,7 +30,7 @@ class BookActivities:
     @activity.defn
     async def record_status(self, change: StatusChange) -> Snapshot:
         """Write the campaign's status; when it closes the campaign, return once nothing new can start any more."""
-        async with as_failures():
+        async with as_failures(), beating(lambda: {"status": change.status.value}):
             key = change.campaign.key
             await in_thread(
                 self._store.campaigns.set_status,

@@ -17,6 +17,7 @@ from clarion.account_contracts import AccountInput, AccountLimits, AccountState
 from clarion.contracts import AccountRef
 from clarion.domain.errors import Conflict, Unreachable
 from clarion.settings import Settings
+from starter.updates import answer_of
 from workflows.account import AccountWorkflow
 
 ANSWER_WITHIN = 15.0
@@ -63,7 +64,7 @@ class Accounts:
     async def _answered(self, update: Awaitable[object]) -> None:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
-                await update
+                await answer_of(update)
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             raise Conflict(cause.message if isinstance(cause, ApplicationError) else str(cause)) from None

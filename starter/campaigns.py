@@ -25,6 +25,7 @@ from starter.checking.startable import check_audience, check_startable
 from starter.launching import CLOSED_BY_ITSELF, UNKNOWN, Launching, handle_of
 from starter.progress import Progress, progress_now
 from starter.schedules import Schedules
+from starter.updates import answer_of
 from workflows.campaign import CampaignWorkflow
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -215,7 +216,7 @@ class Campaigns:
         self, handle: WorkflowHandle[CampaignWorkflow, CampaignState], update: Callable[..., object], change: object
     ) -> Reply:
         try:
-            reply: Reply = await handle.execute_update(update, change)  # type: ignore[call-overload]
+            reply: Reply = await answer_of(handle.execute_update(update, change))  # type: ignore[call-overload]
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             raise Conflict(cause.message if isinstance(cause, ApplicationError) else str(cause)) from None

@@ -94,6 +94,7 @@ class Steps:
             BookActivities.record_status,
             change,
             start_to_close_timeout=policies.QUICK,
+            heartbeat_timeout=self._alive,  # everything waits for the status: a killed worker is noticed as in a chunk
             retry_policy=policies.QUICK_RETRY,
             summary=change.status.value,
         )

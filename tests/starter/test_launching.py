@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import update
 from temporalio.client import WorkflowExecutionStatus
 
+from clarion.contracts import Pacing
 from clarion.domain.campaign import CampaignStatus, parse_spec
-from clarion.domain.errors import Conflict
+from clarion.domain.errors import Conflict, Unreachable
 from clarion.settings import settings_with
 from clarion.store.schema import campaigns
 from starter.campaigns import Campaigns
@@ -114,3 +115,12 @@ async def test_a_file_that_comes_with_the_start_is_not_forgotten(drafts: Drafts,
     drafts.store.campaigns.move(key, DRAFT, PREPARING, time.time())
     assert drafts.store.files.keep_for_draft(key, path) is None
     assert len(drafts.store.files.of_campaign(key)) == 2
+
+
+async def test_what_no_worker_answers_is_said_so(drafts: Drafts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("starter.campaigns.ANSWER_WITHIN", 0.5)
+    await draft(drafts, "unanswered")
+    await drafts.campaigns.launch("unanswered")
+    with pytest.raises(Unreachable, match="no worker answered within"):
+        await drafts.campaigns.set_limits("unanswered", Pacing(per_second=3))
+    assert (await drafts.campaigns.pause("unanswered")).message.startswith("no worker answers")
