@@ -170,7 +170,9 @@ def _quarters(connection: Connection, campaign_key: int, *, own_zones: bool) -> 
     query = query.group_by(*((begin, zone, a.outcome) if own_zones else (begin, a.outcome)))
     found: Counter[tuple[int, str | None, str]] = Counter()
     for piece in pieces_of(connection, campaign_key):
-        for at, of_zone, outcome, n in connection.execute(query.where(piece.holds(a.position))):
+        # PostgreSQL does not see by itself that the targets are those of the piece, too.
+        also = (piece.holds(targets.c.position),) if own_zones else ()
+        for at, of_zone, outcome, n in connection.execute(query.where(piece.holds(a.position), *also)):
             found[int(at), of_zone, outcome] += int(n)
     by_time = sorted(found.items(), key=lambda item: item[0][0])
     return [QuarterHour(*kind, n) for kind, n in by_time]
