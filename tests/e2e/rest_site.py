@@ -122,6 +122,15 @@ class Rest:
                 await asyncio.sleep(0.05)
         return seen
 
+    async def until_worked_on(self) -> None:
+        """Wait for the worker that was started: on a busy machine that takes longer than a request may."""
+        async with asyncio.timeout(PATIENCE), httpx.AsyncClient() as http:
+            while True:
+                with suppress(httpx.TransportError):
+                    await http.get(f"http://{HOST}:{self.ports[1]}/metrics")
+                    return
+                await asyncio.sleep(0.1)
+
 
 @asynccontextmanager
 async def open_rest(stack: Stack) -> AsyncIterator[Rest]:

@@ -91,6 +91,7 @@ async def test_a_draft_is_built_up_and_steered_to_its_end(rest: Rest, told: Rece
     worker = rest.site.stack.parts["worker-1"]
     worker.kill()
     await worker.start()
+    await rest.until_worked_on()
     await rest.ask("POST", f"{path}/contacts", 201, json={"contacts": people(late)})
     await rest.ask("POST", "/do-not-contact", json={"numbers": [late[-1]], "reason": "asked by phone"})
     await run.until(lambda seen: seen.books.total == 43 and seen.status is CampaignStatus.PAUSED)
@@ -249,6 +250,7 @@ async def test_encrypted_campaigns_go_on_over_a_change_of_keys(rest: Rest, told:
     await stack.parts["worker-1"].stop()
     stack.environment["CLARION_PAYLOAD_KEYS"] = ",".join(reversed(rest.keys))
     await stack.start_worker()
+    await rest.until_worked_on()
     await sent.until(lambda seen: seen.status is CampaignStatus.PAUSED and seen.reason == SECRET_REASON)
     await rest.ask("POST", f"/campaigns/{sent.id}/limits", json={"per_second": 100})
     await rest.ask("POST", f"/campaigns/{sent.id}/resume")
@@ -301,6 +303,7 @@ async def _everything_was_told(rest: Rest, told: Receiver, *runs: Run) -> None:
 
 
 async def test_the_metrics_agree_with_the_books(rest: Rest) -> None:
+    await (await rest.make(texts(contacts=people(numbers(5)), start=True))).end()
     pages = [f"http://{HOST}:{port}/metrics" for port in rest.ports]
     async with httpx.AsyncClient() as http:
         web, worker = [(await http.get(page)).text for page in pages]
