@@ -17,6 +17,7 @@ from clarion.domain.attempt import NEVER
 from clarion.domain.call import Stage, Turn
 from clarion.domain.campaign import CampaignStatus, Channel
 from clarion.domain.target import Outcome, TargetState
+from clarion.store.campaign_filter import EVERYTHING, CampaignFilter
 from clarion.store.campaigns import Campaign
 from clarion.store.faults import Fault
 from clarion.store.store import Store
@@ -207,10 +208,10 @@ class Looking:
         """Tell how a campaign stands. Raises NotFound."""
         return progress_now(self.store, self.find(campaign_id), self.clock())
 
-    def campaigns(self, limit: int = 50) -> list[CampaignLine]:
+    def campaigns(self, limit: int = 50, wanted: CampaignFilter = EVERYTHING) -> list[CampaignLine]:
         """List the newest campaigns, the newest first; texts that follow calls stand below these."""
-        lines = [self._line(campaign) for campaign in self.store.campaigns.list(self.tenant, limit=limit)]
-        return _below_their_parents(lines)
+        found = self.store.campaigns.list(self.tenant, limit=limit, wanted=wanted)
+        return _below_their_parents([self._line(campaign) for campaign in found])
 
     def followers(self, campaign_id: str) -> Sequence[str]:
         """Name the campaigns that follow one. Raises NotFound."""

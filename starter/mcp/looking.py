@@ -6,6 +6,7 @@ import asyncio
 
 from clarion.domain.campaign import Channel
 from clarion.domain.errors import BadInput
+from clarion.store.campaign_filter import CampaignFilter
 from starter.looking_pages import LookingPages
 from starter.mcp.answers import BatchStatus, CampaignList, Transcripts, in_words
 from starter.mcp.shapes import One, WhichCampaigns, WhichTarget, WhichTranscripts
@@ -13,19 +14,17 @@ from starter.slow import slowly
 from starter.why import Why, why
 from starter.wiring import Installation
 
-MOST_LISTED = 200
-"""The newest campaigns, among which the wanted ones are looked for."""
 ERRORS = 10
 """Groups of errors in a status."""
 
 
 async def list_campaigns(clarion: Installation, which: WhichCampaigns) -> CampaignList:
     """List the newest campaigns that are as wanted."""
-    lines = await asyncio.to_thread(clarion.looking.campaigns, MOST_LISTED)
-    found = [line for line in lines if which.status in (None, line.status) and which.channel in (None, line.channel)]
-    shown = found[: which.limit]
-    said = f"{len(shown)} of {len(found)}" if len(found) > len(shown) else str(len(shown))
-    return CampaignList(summary=f"{said} campaigns, the newest first", campaigns=tuple(shown))
+    wanted = CampaignFilter(statuses=() if which.status is None else (which.status,), channel=which.channel)
+    found = await asyncio.to_thread(clarion.looking.campaigns, which.limit + 1, wanted)
+    more = ", and there are more" if len(found) > which.limit else ""
+    shown = tuple(found[: which.limit])
+    return CampaignList(summary=f"{len(shown)} campaigns, the newest first{more}", campaigns=shown)
 
 
 async def get_batch_status(clarion: Installation, one: One) -> BatchStatus:
