@@ -7,7 +7,8 @@ next one.
 
 from __future__ import annotations
 
-import time
+from contextlib import suppress
+from threading import Event
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
@@ -46,12 +47,17 @@ BY_POSITION = (calls, attempts, leads, targets)
 WHOLE = (chunks, books, ticks, batches, phases, lead_counts)
 
 
+class _EndedEarly(Exception):
+    """The process is about to end."""
+
+
 class Removal:
     """Deletes campaigns. Blocking."""
 
     def __init__(self, database: Database) -> None:
         """Work on ``database``."""
         self._database = database
+        self._ending = Event()
 
     def remove(self, ref: CampaignRef) -> None:
         """Delete a draft, or a campaign that has ended. Raises NotFound, and Conflict for one that still lives."""
@@ -67,8 +73,17 @@ class Removal:
         """Delete the rows of all campaigns that have been taken away."""
         with self._database.read() as connection:
             gone = connection.execute(select(campaigns.c.key).where(campaigns.c.tenant == GONE)).scalars().all()
-        for key in gone:
-            self._delete(key)
+        with suppress(_EndedEarly):
+            for key in gone:
+                self._delete(key)
+
+    def end(self) -> None:
+        """Have sweeps end after the piece they are at, as the process is about to end; the next one goes on."""
+        self._ending.set()
+
+    def _breathe(self) -> None:
+        if self._ending.wait(BREATH):
+            raise _EndedEarly
 
     def _delete(self, key: int) -> None:
         for table in BY_POSITION:
@@ -95,6 +110,7 @@ class Removal:
                 if last is None:
                     return
                 connection.execute(delete(table).where(c.campaign_key == key, c.position <= last))
+            self._breathe()
 
     def _delete_lines(self, key: int) -> None:
         """Delete the log but for the end, which `forget_campaign` has its own way with."""
@@ -106,7 +122,7 @@ class Removal:
                 if len(ids) <= PIECE:
                     return
                 connection.execute(delete(events).where(c.campaign_key == key, c.id < ids[-1]))
-            time.sleep(BREATH)
+            self._breathe()
 
     def _delete_files(self, key: int) -> None:
         p = audience_parts.c

@@ -103,3 +103,16 @@ def test_another_tenants_campaign_is_none(place: Place) -> None:
     campaign = ended(place.imported(people(1)))
     with pytest.raises(NotFound):
         place.store.removal.remove(campaign.ref.model_copy(update={"tenant": "other"}))
+
+
+def test_a_sweep_ends_with_its_process_and_the_next_one_goes_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "PIECE", 2)
+    one = ended(place.imported(people(7)))
+    ending = removal.Removal(place.store.database)
+    ending.end()
+    ending.remove(one.ref)
+    with pytest.raises(NotFound):
+        place.store.campaigns.find(TENANT, "spring")
+    assert 0 < counts(place.store, one.ref.key)["targets"] < 7
+    place.store.removal.sweep()
+    assert counts(place.store, one.ref.key) == {}
