@@ -84,10 +84,12 @@ def start(
             if follow and not draft and not campaign.template:
                 say(f"started {campaign.ref.campaign_id}", as_json=as_json)
                 return await _follow(opened, campaign.ref.campaign_id, as_json=as_json)
-            if as_json:
-                print_json(await opened.campaigns.progress(campaign.ref.campaign_id))
-            else:
+            if not as_json:
                 await _tell(opened, campaign)
+            elif campaign.template:
+                print_json(await opened.schedules.show(campaign.ref.campaign_id))
+            else:
+                print_json(await opened.campaigns.progress(campaign.ref.campaign_id))
             return 0
 
     name: list[str] = []
