@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from clarion.domain.campaign import CampaignStatus, Channel
@@ -25,31 +25,32 @@ Before = Annotated[int | None, Query(ge=1, le=LARGEST_KEY)]
 Search = Annotated[str, Query(max_length=200)]
 
 
+def _wanted(status: Status = "", channel: Status = "", q: Search = "", before: Before = None) -> CampaignFilter:
+    text = q.strip()
+    if "\0" in text:
+        raise BadInput("a search cannot hold the character NUL; type what the campaign is called")
+    return CampaignFilter(
+        statuses=(CampaignStatus(status),) if status in set(CampaignStatus) else (),
+        channel=Channel(channel) if channel in set(Channel) else None,
+        search=text or None,
+        before=before,
+    )
+
+
+Wanted = Annotated[CampaignFilter, Depends(_wanted)]
+"""What the address asks for."""
+
+
 @router.get("/")
-async def campaigns(
-    request: Request,
-    visitor: Reader,
-    status: Status = "",
-    channel: Status = "",
-    q: Search = "",
-    before: Before = None,
-) -> Response:
+async def campaigns(request: Request, visitor: Reader, wanted: Wanted) -> Response:
     """List campaigns, the newest first."""
-    wanted = _wanted(status, channel, q, before)
     return page(request, "campaigns.html", **await _shown(request, visitor, wanted))
 
 
 @router.get("/campaigns.rows")
-async def rows(
-    request: Request,
-    visitor: Reader,
-    status: Status = "",
-    channel: Status = "",
-    q: Search = "",
-    before: Before = None,
-) -> Response:
+async def rows(request: Request, visitor: Reader, wanted: Wanted) -> Response:
     """The same list, for a page that is open."""
-    return fragment("campaigns_rows.html", **await _shown(request, visitor, _wanted(status, channel, q, before)))
+    return fragment("campaigns_rows.html", **await _shown(request, visitor, wanted))
 
 
 async def _shown(request: Request, visitor: Visitor, wanted: CampaignFilter) -> dict[str, object]:
@@ -72,15 +73,3 @@ async def _shown(request: Request, visitor: Visitor, wanted: CampaignFilter) -> 
         "filtered": bool(here),
         "operates": visitor.operates,
     }
-
-
-def _wanted(status: str, channel: str, search: str, before: int | None) -> CampaignFilter:
-    text = search.strip()
-    if "\0" in text:
-        raise BadInput("a search cannot hold the character NUL; type what the campaign is called")
-    return CampaignFilter(
-        statuses=(CampaignStatus(status),) if status in set(CampaignStatus) else (),
-        channel=Channel(channel) if channel in set(Channel) else None,
-        search=text or None,
-        before=before,
-    )

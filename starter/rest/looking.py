@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from starter.campaign_analytics import (
     LEAST_INTERVAL,
@@ -47,6 +47,14 @@ TimeZone = Annotated[
 ]
 
 
+def _pages_of(caller: Reader) -> LookingPages:
+    return LookingPages(caller.clarion.looking)
+
+
+Pages = Annotated[LookingPages, Depends(_pages_of)]
+"""What the caller's tenant can leaf through."""
+
+
 @router.get("/progress", summary="How a campaign stands")
 async def progress(campaign_id: CampaignId, caller: Reader) -> Progress:
     """Books, rate, expected end, lanes and limits: what `clarion progress` tells."""
@@ -74,29 +82,26 @@ async def errors(campaign_id: CampaignId, caller: Reader) -> Page[ErrorGroup]:
 
 
 @router.get("/calls", summary="Attempts to call")
-async def calls(campaign_id: CampaignId, caller: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[CallLine]:
+async def calls(campaign_id: CampaignId, pages: Pages, limit: Limit = 100, cursor: Cursor = None) -> Page[CallLine]:
     """Every call with its outcome, duration and cost, in the order of the audience; none where nobody is called."""
-    pages = LookingPages(caller.clarion.looking)
     found = await asyncio.to_thread(pages.calls, campaign_id, attempt_after(cursor), limit)
     return page_of(found, of_numbers)
 
 
 @router.get("/messages", summary="Attempts to send a text")
 async def messages(
-    campaign_id: CampaignId, caller: Reader, limit: Limit = 100, cursor: Cursor = None
+    campaign_id: CampaignId, pages: Pages, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[MessageLine]:
     """Every attempt with what its provider said, in the order of the audience; none where no texts are sent."""
-    pages = LookingPages(caller.clarion.looking)
     found = await asyncio.to_thread(pages.messages, campaign_id, attempt_after(cursor), limit)
     return page_of(found, of_numbers)
 
 
 @router.get("/transcripts", summary="What was said in calls")
 async def transcripts(
-    campaign_id: CampaignId, caller: Reader, limit: Limit = 100, cursor: Cursor = None
+    campaign_id: CampaignId, pages: Pages, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[TranscriptLine]:
     """Turn by turn, with the provider's summary and analysis; calls of which neither is known are left out."""
-    pages = LookingPages(caller.clarion.looking)
     found = await asyncio.to_thread(pages.transcripts, campaign_id, attempt_after(cursor), limit)
     return page_of(found, of_numbers)
 
@@ -109,17 +114,15 @@ async def summary(campaign_id: CampaignId, caller: Reader) -> CallSummaryLine:
 
 @router.get("/conversations", summary="What people answered")
 async def conversations(
-    campaign_id: CampaignId, caller: Reader, limit: Limit = 100, cursor: Cursor = None
+    campaign_id: CampaignId, pages: Pages, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[ConversationLine]:
     """Texts that came back, the oldest first."""
-    pages = LookingPages(caller.clarion.looking)
     found = await asyncio.to_thread(pages.conversations, campaign_id, text_place_after(cursor), limit)
     return page_of(found, of_text)
 
 
 @router.get("/log", summary="What happened")
-async def log(campaign_id: CampaignId, caller: Reader, limit: Limit = 100, cursor: Cursor = None) -> Page[LogLine]:
+async def log(campaign_id: CampaignId, pages: Pages, limit: Limit = 100, cursor: Cursor = None) -> Page[LogLine]:
     """Every line of the campaign's log, the oldest first; those about a contact may name its number."""
-    pages = LookingPages(caller.clarion.looking)
     found = await asyncio.to_thread(pages.log, campaign_id, number_after(cursor), limit)
     return page_of(found, int)
